@@ -7,7 +7,8 @@ SHELL := /bin/bash
 # Values that users give: `make SOURCE=…`, or variables of the environment.
 USER_VARIABLES := PYTHON SUDO_USER SOURCE BROKER CONFIG DATA DATASET MODEL ONLY CLASSES RUN TRAIN_ARGS \
 	ADOPT_ARGS EXPLORE_ARGS CONVERT_ARGS EVALUATE_ARGS FRONTIER_ARGS DETECTOR DETECTOR_ARGS CLIPS BENCH_ARGS \
-	BUNDLE_ARGS BASE IMAGE DEVICE FLASH_ARGS BOOT RELEASE INSTALL_ARGS DASHBOARD_ARGS PYTEST_ARGS
+	BUNDLE_ARGS RELEASE_ARGS SIGN_KEY BASE IMAGE DEVICE FLASH_ARGS BOOT RELEASE INSTALL_ARGS DASHBOARD_ARGS \
+	PYTEST_ARGS
 # They are used as they are, in every recipe: make must not expand a $ in them, and the shell must not
 # interpret them. Therefore recipes read them from the environment, in quotes, as "$${SOURCE}". Do not
 # write $(SOURCE) into a recipe.
@@ -166,6 +167,9 @@ bench: $(VENV)/.bench ## Measure the cost of DATA="clip clip" (default: the demo
 bundle: $(VENV)/.venv ## Make one file that installs it on a Pi without a network: dist/mask-patrol-…-arm64.tar
 	@$(call split,args,BUNDLE_ARGS); $(SYSTEMD_PYTHON) -m bundle "$${args[@]}"
 
+release: $(VENV)/.release ## Build wheel, bundle, SBOM and checksums of this commit into dist/, and sign with SIGN_KEY
+	@$(call split,args,RELEASE_ARGS); $(SYSTEMD_PYTHON) -m bundle.release $${SIGN_KEY:+"--key=$${SIGN_KEY}"} "$${args[@]}"
+
 install: ## Install it as a service on this machine, a Pi or a Debian PC: sudo make install
 	@test "$$(id -u)" = 0 || { echo "make install: it must be run as root: sudo make install" >&2; exit 2; }
 	@$(call split,args,INSTALL_ARGS); source systemd/questions.sh; ask_for_settings "$${args[@]}"; \
@@ -239,7 +243,7 @@ test-tools: broker-tools
 
 # The programs that the fast tests run.
 broker-tools:
-	@$(call need,mosquitto:mosquitto $(CARD_TOOLS))
+	@$(call need,mosquitto:mosquitto ssh-keygen:openssh-client $(CARD_TOOLS))
 
 CARD_TOOLS = mcopy:mtools mkfs.vfat:dosfstools debugfs:e2fsprogs sfdisk:fdisk xz:xz-utils
 
@@ -288,6 +292,10 @@ $(VENV)/.image: $(VENV)/.edge
 	@$(call writable,$(VENV)); $(PIP) --editable '.[broker,image]'
 	@touch $@
 
+$(VENV)/.release: $(VENV)/.edge
+	@$(call writable,$(VENV)); $(PIP) --editable '.[broker,release]'
+	@touch $@
+
 $(VENV)/.pi: $(VENV)/.edge
 	@$(call writable,$(VENV)); $(PIP) --editable '.[broker,image,dev]'
 	@touch $@
@@ -310,4 +318,4 @@ $(VENV)/.dev: $(VENV)/.train
 	@$(call writable,$(VENV)); $(PIP) --editable '.[broker,metrics,dashboard,postgres,image,train,dev]'
 	@touch $@ $(VENV)/.unit
 
-.PHONY: adopt audit bench broker-tools bundle card-tools check clean compare convert dashboard dataset demo emulator evaluate evaluate-detector explore firstrun flash frontier help image install lint lock pi-test run soak test test-tools train train-detector uninstall unit
+.PHONY: adopt audit bench broker-tools bundle card-tools check clean compare convert dashboard dataset demo emulator evaluate evaluate-detector explore firstrun flash frontier help image install lint lock pi-test release run soak test test-tools train train-detector uninstall unit

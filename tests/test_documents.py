@@ -1,8 +1,13 @@
-"""The documents: every link leads to a file and a heading that exist; the README is short."""
+"""The documents: every link leads to a file and a heading that exist; the README is short; the list
+of changes has a section for each version.
+"""
 
 from __future__ import annotations
 
+import itertools
 import re
+import subprocess
+import tomllib
 import unicodedata
 from collections.abc import Iterator
 from pathlib import Path
@@ -10,6 +15,8 @@ from urllib.parse import unquote
 
 import pytest
 
+import edge
+from edge.service.release_version import require_not_older
 from tests.support.cli_process import ROOT
 
 FOLDERS = ("edge", "convert", "training", "models", "systemd", "tests", ".github")
@@ -72,3 +79,23 @@ def test_there_are_links_to_check() -> None:
 def test_the_readme_is_short() -> None:
     lines = (ROOT / "README.md").read_text(encoding="utf-8").splitlines()
     assert len(lines) <= MAX_README_LINES
+
+
+def test_each_version_has_a_section_in_the_list_of_changes() -> None:
+    text = (ROOT / ".github" / "CHANGELOG.md").read_text(encoding="utf-8")
+    unreleased, *versions = re.findall(r"(?m)^## (.+)$", text)
+    assert unreleased == "Unreleased"
+    assert versions[0] == edge.__version__
+    for newer, older in itertools.pairwise(versions):
+        assert newer != older
+        require_not_older(newer, older)
+    # All versions that this clone knows of.
+    log = ["git", "-C", ROOT, "log", "--format=", "--patch", "--", "edge/__init__.py"]
+    history = subprocess.run(log, capture_output=True, text=True, check=False).stdout
+    assert set(re.findall(r'(?m)^\+__version__ = "(.+)"$', history)) <= set(versions)
+
+
+def test_version_is_in_one_place() -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+    assert "version" not in project["project"]
+    assert project["tool"]["setuptools"]["dynamic"]["version"] == {"attr": "edge.__version__"}

@@ -52,7 +52,7 @@ def add_update(commands: Commands) -> None:
         nargs="?",
         type=Path,
         metavar="BUNDLE",
-        help="the bundle, made by `make bundle`",
+        help="the bundle, made by `make release` or `make bundle`",
     )
     action.add_argument("--back", action="store_true", help="return to the previous release")
     action.add_argument(

@@ -1,4 +1,4 @@
-"""Unpack a bundle that `make bundle` made, and verify its checksums.
+"""Unpack a bundle that `make bundle` or `make release` made, and verify its checksums.
 
 The checksums detect damage. They detect forgery only if their signature is verified, too: see
 `edge.service.release_key`.

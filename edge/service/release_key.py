@@ -1,7 +1,7 @@
 """The release key: who must have signed a bundle so that `mask-patrol update` installs it.
 
 `install.sh --release-key` pins the public key on the device. The maker of a release signs the
-checksums of the bundle with the private key (`ssh-keygen -Y sign`).
+checksums of the bundle with the private key (`ssh-keygen -Y sign`, as `make release` does).
 """
 
 from __future__ import annotations

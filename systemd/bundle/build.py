@@ -7,6 +7,7 @@ same bytes.
 from __future__ import annotations
 
 import hashlib
+import io
 import re
 import shutil
 import subprocess
@@ -18,13 +19,15 @@ from pathlib import Path
 
 from bundle.errors import BundleError
 from bundle.pip_environment import pip_environment
+from bundle.wheel_file import normalise_wheel
 from bundle.wheels import MACHINES, ROOT, SYSTEMD, Pin, Target, fetch_wheels, read_lock, sha256
 
 #: Files and folders from which the wheel of Mask Patrol is built.
 SOURCES = ("edge", "convert", "training", "models", "pyproject.toml", "README.md", "LICENSE")
-#: 1980-01-02, the timestamp of every file in a bundle. Zip files cannot hold dates before 1980.
+#: 1980-01-02, the timestamp of every file in a bundle that `make bundle` makes, so that the same
+#: sources give the same bytes, committed or not. Zip files cannot hold dates before 1980.
 EPOCH_S = 315_619_200
-SUMS, VERSION = "SHA256SUMS", "VERSION"
+SUMS, VERSION, SIGNATURE_SUFFIX = "SHA256SUMS", "VERSION", ".sig"
 
 
 def make_bundle(machine: str, pythons: Iterable[str], out: Path, unpacked: bool) -> Path:
@@ -36,7 +39,7 @@ def make_bundle(machine: str, pythons: Iterable[str], out: Path, unpacked: bool)
     with tempfile.TemporaryDirectory(prefix="bundle-", dir=out) as temporary:
         top = Path(temporary) / f"mask-patrol-{project_version()}"
         top.mkdir()
-        _print(f"Building mask-patrol {project_version()} …")
+        print_progress(f"Building mask-patrol {project_version()} …")
         own_wheel = build_wheel(Path(temporary))
         fill_folder(top, machine, pythons, own_wheel)
         version = (top / VERSION).read_text(encoding="ascii").strip()
@@ -44,11 +47,11 @@ def make_bundle(machine: str, pythons: Iterable[str], out: Path, unpacked: bool)
             path = out / "mask-patrol"
             shutil.rmtree(path, ignore_errors=True)
             top.rename(path)
-            _print(f"{path}: {version}")
+            print_progress(f"{path}: {version}")
         else:
             path = out / f"mask-patrol-{project_version()}-{MACHINES[machine]}.tar"
             pack(top, path)
-            _print(f"{path}: {version}, {path.stat().st_size / 1e6:.0f} MB")
+            print_progress(f"{path}: {version}, {path.stat().st_size / 1e6:.0f} MB")
     return path
 
 
@@ -61,8 +64,10 @@ def project_version() -> str:
     return match[1]
 
 
-def build_wheel(folder: Path) -> Path:
+def build_wheel(folder: Path, epoch_s: int = EPOCH_S) -> Path:
     """Build the wheel of Mask Patrol in `folder`; return its path. Raises BundleError.
+
+    `epoch_s` is the timestamp of each file in the wheel, in seconds since 1970.
 
     The wheel is built from a copy of the sources, so that files that an earlier build left in the
     checkout are not packed.
@@ -79,7 +84,7 @@ def build_wheel(folder: Path) -> Path:
     pip = [sys.executable, "-m", "pip", "wheel", "--quiet", "--disable-pip-version-check"]
     result = subprocess.run(
         [*pip, "--no-deps", f"--wheel-dir={folder}", str(source)],
-        env={**pip_environment(), "SOURCE_DATE_EPOCH": str(EPOCH_S)},
+        env={**pip_environment(), "SOURCE_DATE_EPOCH": str(epoch_s)},
         capture_output=True,
         text=True,
         check=False,
@@ -89,6 +94,7 @@ def build_wheel(folder: Path) -> Path:
         reason = (result.stderr.strip().splitlines() or ["pip failed"])[-1]
         raise BundleError(f"cannot build the wheel of mask-patrol: {reason}")
     (wheel,) = folder.glob("mask_patrol-*.whl")
+    normalise_wheel(wheel, epoch_s)
     return wheel
 
 
@@ -96,7 +102,7 @@ def fill_folder(folder: Path, machine: str, pythons: Iterable[str], own_wheel: P
     """Put everything that a bundle contains into `folder`. Raises BundleError."""
     for python in pythons:
         target = Target(python, machine)
-        _print(f"Wheels for Python {python[2]}.{python[3:]} on {machine} …")
+        print_progress(f"Wheels for Python {python[2]}.{python[3:]} on {machine} …")
         wheels = fetch_wheels(target)
         wheel_folder = folder / "wheels" / python
         wheel_folder.mkdir(parents=True)
@@ -134,8 +140,11 @@ def checksums(folder: Path) -> str:
     return "".join(f"{sha256(path)}  {path.relative_to(folder)}\n" for path in files)
 
 
-def pack(folder: Path, out: Path) -> None:
+def pack(folder: Path, out: Path, epoch_s: int = EPOCH_S, signature: bytes | None = None) -> None:
     """Pack `folder` into the tar archive `out`, without owners and times of this machine.
+
+    `epoch_s` is the timestamp of each file, in seconds since 1970. `signature` is that of
+    SHA256SUMS; it is packed beside the folder, where its users find it.
 
     The archive is not compressed, because wheels are already compressed. It is written to a
     temporary file and renamed, so `out` is always complete.
@@ -146,7 +155,7 @@ def pack(folder: Path, out: Path) -> None:
             entry = archive.gettarinfo(path, str(path.relative_to(folder.parent)))
             entry.uid = entry.gid = 0
             entry.uname = entry.gname = "root"
-            entry.mtime = EPOCH_S
+            entry.mtime = epoch_s
             executable = path.is_dir() or path.name == "install.sh"
             entry.mode = 0o755 if executable else 0o644
             if path.is_file():
@@ -154,10 +163,16 @@ def pack(folder: Path, out: Path) -> None:
                     archive.addfile(entry, file)
             else:
                 archive.addfile(entry)
+        if signature is not None:
+            entry = tarfile.TarInfo(f"{folder.name}{SIGNATURE_SUFFIX}")
+            entry.uname = entry.gname = "root"
+            entry.mtime = epoch_s
+            entry.size = len(signature)
+            archive.addfile(entry, io.BytesIO(signature))
     new.replace(out)
 
 
-def _print(line: str) -> None:
+def print_progress(line: str) -> None:
     """Print a line of progress without buffering."""
     sys.stdout.write(f"{line}\n")
     sys.stdout.flush()

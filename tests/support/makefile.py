@@ -10,7 +10,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
 #: The stamp files of the virtual environment, each after those that it depends on.
-STAMPS = ("venv", "train", "edge", "bench", "image", "dashboard", "unit", "dev", "pi")
+STAMPS = ("venv", "train", "edge", "bench", "image", "release", "dashboard", "unit", "dev", "pi")
 #: What `make` gets from the environment: without the variables that the `make` that runs the tests
 #: has exported.
 OUTER = {

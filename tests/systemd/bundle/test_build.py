@@ -15,7 +15,7 @@ from bundle.wheels import PYTHONS
 
 import edge
 from tests.support.cli_process import ROOT
-from tests.support.systemd.bundles import Variant, make_bundle
+from tests.support.systemd.bundles import Variant
 
 pytestmark = pytest.mark.slow
 
@@ -69,11 +69,6 @@ def test_wheel_has_every_tracked_file_of_edge(unpacked: Path) -> None:
         if path.is_file() and path.suffix in (".py", ".json", ".html", ".js", ".css", ".toml")
     }
     assert files - names == set()
-
-
-def test_same_sources_give_same_bytes(bundle: Path, tmp_path: Path) -> None:
-    again = make_bundle(tmp_path / "again")
-    assert again.read_bytes() == bundle.read_bytes()
 
 
 def test_pack_omits_owner_and_time(tmp_path: Path) -> None:
