@@ -82,16 +82,15 @@ def require_changelog(version: str) -> None:
 
 
 def _replace_files(made: Path, out: Path) -> None:
-    """Move the files in `made` to `out`, and print their names and sizes.
+    """Move the files in `made` to `out`, and print their names.
 
     The checksums come last: an interrupted release has none.
     """
     for name in (SUMS, f"{SUMS}{SIGNATURE_SUFFIX}"):
         (out / name).unlink(missing_ok=True)
     for path in sorted(made.iterdir(), key=lambda path: (path.name.startswith(SUMS), path.name)):
-        size_mb = path.stat().st_size / 1e6
         path.replace(out / path.name)
-        print_progress(f"{out / path.name}: {size_mb:.1f} MB")
+        print_progress(str(out / path.name))
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
