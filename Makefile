@@ -170,14 +170,14 @@ bundle: $(VENV)/.venv ## Make one file that installs it on a Pi without a networ
 release: $(VENV)/.release ## Build wheel, bundle, SBOM and checksums of this commit into dist/, and sign with SIGN_KEY
 	@$(call split,args,RELEASE_ARGS); $(SYSTEMD_PYTHON) -m bundle.release $${SIGN_KEY:+"--key=$${SIGN_KEY}"} "$${args[@]}"
 
-install: ## Install it as a service on this machine, a Pi or a Debian PC: sudo make install
+install: linux ## Install it as a service on this machine, a Pi or a Debian PC: sudo make install
 	@test "$$(id -u)" = 0 || { echo "make install: it must be run as root: sudo make install" >&2; exit 2; }
 	@$(call split,args,INSTALL_ARGS); source systemd/questions.sh; ask_for_settings "$${args[@]}"; \
 		as=(); if [ -n "$${SUDO_USER:-}" ]; then as=(sudo -u "$${SUDO_USER}"); fi; \
-		"$${as[@]}" $(MAKE) --no-print-directory bundle BUNDLE_ARGS="--machine $$(uname -m) --unpacked --python $$(/usr/bin/python3 -c 'import sys; print("cp%d%d" % sys.version_info[:2])')"; \
+		"$${as[@]}" $(OTHER_MAKE) --no-print-directory bundle BUNDLE_ARGS="--machine $$(uname -m) --unpacked --python $$(/usr/bin/python3 -c 'import sys; print("cp%d%d" % sys.version_info[:2])')"; \
 		dist/mask-patrol/install.sh "$${args[@]}"
 
-uninstall: ## Remove the service, but keep configuration and events: sudo make uninstall
+uninstall: linux ## Remove the service, but keep configuration and events: sudo make uninstall
 	@$(call split,args,INSTALL_ARGS); systemd/install.sh uninstall "$${args[@]}"
 
 lock: $(VENV)/.venv ## Update the pinned wheels of the bundle after a change of dependencies
@@ -188,24 +188,31 @@ audit: $(VENV)/.venv ## Report the known vulnerabilities of the packages that de
 	@$(PIP) pip-audit 2>/dev/null || { echo "make audit: pip-audit cannot be installed: is there a package index with it?" >&2; exit 2; }
 	@$(SYSTEMD_PYTHON) -m bundle.audit
 
-image: $(VENV)/.image ## Make an SD card image from BASE=raspios-lite.img.xz and CONFIG=site.toml: mask-patrol.img
+image: linux $(VENV)/.image ## Make an SD card image from BASE=raspios-lite.img.xz and CONFIG=site.toml: mask-patrol.img
 	@test -n "$${BASE:-}" -a -n "$${CONFIG:-}" || { echo "make image: name both, e.g. make image BASE=raspios-lite.img.xz CONFIG=site.toml (systemd/site.example.toml explains it)" >&2; exit 2; }
 	@$(MAKE) --no-print-directory bundle
 	@$(CARD) image --base="$${BASE}" --config="$${CONFIG}" --bundle "$$(ls -t dist/mask-patrol-*-arm64.tar | head -n 1)" --out="$${IMAGE}"
 
-flash: $(VENV)/.edge ## Write IMAGE onto the card in DEVICE=/dev/sdX and verify it, after asking
+flash: linux $(VENV)/.edge ## Write IMAGE onto the card in DEVICE=/dev/sdX and verify it, after asking
 	@$(call require,DEVICE,the card's disk: make flash DEVICE=/dev/sdX (lsblk lists them))
 	@$(call split,args,FLASH_ARGS); as=(env); if [ "$$(id -u)" != 0 ]; then as=(sudo env); fi; \
 		"$${as[@]}" $(CARD) flash --image="$${IMAGE}" --device="$${DEVICE}" "$${args[@]}"
 
-firstrun: $(VENV)/.image ## Prepare a card that has the stock image: CONFIG=site.toml BOOT=/media/you/bootfs RELEASE=trixie
+firstrun: linux $(VENV)/.image ## Prepare a card that has the stock image: CONFIG=site.toml BOOT=/media/you/bootfs RELEASE=trixie
 	@test -n "$${BOOT:-}" -a -n "$${CONFIG:-}" || { echo "make firstrun: name both, e.g. make firstrun CONFIG=site.toml BOOT=/media/you/bootfs RELEASE=trixie" >&2; exit 2; }
 	@$(MAKE) --no-print-directory bundle
 	@$(CARD) firstrun --config="$${CONFIG}" --boot="$${BOOT}" --release="$${RELEASE}" --bundle "$$(ls -t dist/mask-patrol-*-arm64.tar | head -n 1)"
 
-pi-test: $(VENV)/.pi ## Test on an emulated arm64 machine (needs root and Debian; an hour or two; PYTEST_ARGS='-k bookworm')
+pi-test: linux $(VENV)/.pi ## Test on an emulated arm64 machine (needs root and Debian; an hour or two; PYTEST_ARGS='-k bookworm')
 	@$(MAKE) --no-print-directory emulator
 	@$(call split,args,PYTEST_ARGS); $(BIN)/python -m pytest -m pi tests/pi "$${args[@]}"
+
+# `make -n` runs the lines of a recipe that contain $$(MAKE) nevertheless, and must not install.
+OTHER_MAKE := $(MAKE)
+
+# Before anything is installed: what needs Linux says so.
+linux:
+	@test "$$(uname -s)" = Linux || { echo "make $(or $(firstword $(MAKECMDGOALS)),$@): needs Linux; on Windows and macOS, README.md describes how python3 systemd/firstrun.py prepares a card" >&2; exit 2; }
 
 compare: $(VENV)/.train ## Time the original's network against MODEL
 	@$(BIN)/python -m convert.compare --model="$${MODEL}"
@@ -318,4 +325,4 @@ $(VENV)/.dev: $(VENV)/.train
 	@$(call writable,$(VENV)); $(PIP) --editable '.[broker,metrics,dashboard,postgres,image,train,dev]'
 	@touch $@ $(VENV)/.unit
 
-.PHONY: adopt audit bench broker-tools bundle card-tools check clean compare convert dashboard dataset demo emulator evaluate evaluate-detector explore firstrun flash frontier help image install lint lock pi-test release run soak test test-tools train train-detector uninstall unit
+.PHONY: adopt audit bench broker-tools bundle card-tools check clean compare convert dashboard dataset demo emulator evaluate evaluate-detector explore firstrun flash frontier help image install lint linux lock pi-test release run soak test test-tools train train-detector uninstall unit

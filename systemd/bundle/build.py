@@ -109,19 +109,19 @@ def fill_folder(folder: Path, machine: str, pythons: Iterable[str], own_wheel: P
         for wheel in [*wheels, own_wheel]:
             shutil.copy(wheel, wheel_folder)
         text = requirements(read_lock(target.lock), wheels, own_wheel)
-        (folder / f"requirements-{python}.txt").write_text(text, encoding="utf-8")
+        (folder / f"requirements-{python}.txt").write_text(text, encoding="utf-8", newline="\n")
     for name in ("units", "storage"):
         shutil.copytree(SYSTEMD / name, folder / name)
     for name in ("install.sh", "questions.sh", "README.md"):
         shutil.copy(SYSTEMD / name, folder)
     shutil.copy(ROOT / "edge" / "config.example.toml", folder)
     shutil.copy(ROOT / "LICENSE", folder)
-    (folder / "MACHINE").write_text(f"{machine}\n", encoding="ascii")
+    (folder / "MACHINE").write_text(f"{machine}\n", encoding="ascii", newline="\n")
     # The version ends with a digest of all files, so that two bundles that differ in any file
     # have different versions.
     build = hashlib.sha256(checksums(folder).encode()).hexdigest()[:8]
-    (folder / VERSION).write_text(f"{project_version()}+{build}\n", encoding="ascii")
-    (folder / SUMS).write_text(checksums(folder), encoding="ascii")
+    (folder / VERSION).write_text(f"{project_version()}+{build}\n", encoding="ascii", newline="\n")
+    (folder / SUMS).write_text(checksums(folder), encoding="ascii", newline="\n")
 
 
 def requirements(pins: Iterable[Pin], wheels: Iterable[Path], own_wheel: Path) -> str:
@@ -137,7 +137,7 @@ def requirements(pins: Iterable[Pin], wheels: Iterable[Path], own_wheel: Path) -
 def checksums(folder: Path) -> str:
     """Return the SHA-256 of every file below `folder`, sorted, as `sha256sum --check` reads it."""
     files = sorted(path for path in folder.rglob("*") if path.is_file() and path.name != SUMS)
-    return "".join(f"{sha256(path)}  {path.relative_to(folder)}\n" for path in files)
+    return "".join(f"{sha256(path)}  {path.relative_to(folder).as_posix()}\n" for path in files)
 
 
 def pack(folder: Path, out: Path, epoch_s: int = EPOCH_S, signature: bytes | None = None) -> None:
@@ -152,7 +152,7 @@ def pack(folder: Path, out: Path, epoch_s: int = EPOCH_S, signature: bytes | Non
     new = out.with_name(out.name + ".new")
     with tarfile.open(new, "w", format=tarfile.USTAR_FORMAT) as archive:
         for path in [folder, *sorted(folder.rglob("*"))]:
-            entry = archive.gettarinfo(path, str(path.relative_to(folder.parent)))
+            entry = archive.gettarinfo(path, path.relative_to(folder.parent).as_posix())
             entry.uid = entry.gid = 0
             entry.uname = entry.gname = "root"
             entry.mtime = epoch_s

@@ -7,21 +7,30 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from edge.common.errors import UserError
+from edge.common.errors import UsageError, UserError
 
 
-def main(arguments: Sequence[str] | None = None) -> int:
-    """Run a command; return its exit code. Errors that the user can fix are printed in one line."""
+def main(arguments: Sequence[str] | None = None, program: str = "make") -> int:
+    """Run a command; return its exit code. Errors that the user can fix are printed in one line.
+
+    `program` is the program that the user has called; the command is its argument, if it has one.
+    """
     options = _parser().parse_args(arguments)
+    name = f"{program} {options.command}".strip()
     try:
+        if options.needs_linux and sys.platform != "linux":
+            raise UsageError(
+                "needs Linux; on Windows and macOS, let Raspberry Pi Imager write the card, and"
+                " prepare it with python3 systemd/firstrun.py"
+            )
         options.do(options)
     except UserError as error:
         for line in str(error).splitlines():
-            sys.stderr.write(f"make {options.command}: {line}\n")
+            sys.stderr.write(f"{name}: {line}\n")
         return error.exit_code
     except OSError as error:
         path = error.filename or "a file"
-        sys.stderr.write(f"make {options.command}: {path}: {error.strerror or error}\n")
+        sys.stderr.write(f"{name}: {path}: {error.strerror or error}\n")
         return UserError.exit_code
     except KeyboardInterrupt:
         sys.stderr.write("\n")
@@ -36,14 +45,16 @@ def _parser() -> argparse.ArgumentParser:
     )
     commands = parser.add_subparsers(required=True, dest="command", metavar="COMMAND")
 
-    image = commands.add_parser("image", help="make an image for a site")
+    image = commands.add_parser("image", help="make an image for a site (needs Linux)")
     image.add_argument("--base", type=Path, required=True, help="Raspberry Pi OS Lite (64-bit)")
     image.add_argument("--config", type=Path, required=True, help="site.toml")
     image.add_argument("--bundle", type=Path, required=True, help="bundle made by make bundle")
     image.add_argument("--out", type=Path, default=Path("mask-patrol.img"))
-    image.set_defaults(do=_image)
+    image.set_defaults(do=_image, needs_linux=True)
 
-    flash = commands.add_parser("flash", help="write an image to a card and verify it")
+    flash = commands.add_parser(
+        "flash", help="write an image to a card and verify it (needs Linux)"
+    )
     flash.add_argument("--device", type=Path, required=True, help="the whole disk, /dev/sdX")
     flash.add_argument("--image", type=Path, default=Path("mask-patrol.img"))
     flash.add_argument(
@@ -51,7 +62,7 @@ def _parser() -> argparse.ArgumentParser:
         action="store_true",
         help="do not ask for confirmation, unless the disk is probably not an SD card",
     )
-    flash.set_defaults(do=_flash)
+    flash.set_defaults(do=_flash, needs_linux=True)
 
     firstrun = commands.add_parser("firstrun", help="prepare a card with the stock image")
     firstrun.add_argument("--config", type=Path, required=True, help="site.toml")
@@ -60,7 +71,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     firstrun.add_argument("--release", choices=("bookworm", "trixie"), required=True)
     firstrun.add_argument("--bundle", type=Path, help="bundle made by make bundle")
-    firstrun.set_defaults(do=_firstrun)
+    firstrun.set_defaults(do=_firstrun, needs_linux=False)
     return parser
 
 

@@ -1,4 +1,4 @@
-"""`make firstrun`: files for the boot partition of a card with the stock image.
+"""`make firstrun` and firstrun.py: files for the boot partition of a card with the stock image.
 
 Raspberry Pi OS Trixie uses these files through cloud-init, Bookworm through the hook of Raspberry
 Pi Imager. Both releases only move the first-boot kit to the folder that contains it in an image of
@@ -74,7 +74,7 @@ def prepare(boot: Path, release: str, site: Site, bundle: Path | None) -> Prepar
         _write(kit / name, content)
     if not url and bundle is not None:
         shutil.copyfile(bundle, kit / "bundle.tar")
-    os.sync()
+    _sync()
     _write(kit / COMPLETE, b"")
     if release == "bookworm":
         # An earlier attempt may have left these files.
@@ -87,7 +87,7 @@ def prepare(boot: Path, release: str, site: Site, bundle: Path | None) -> Prepar
         _write(boot / "user-data", user_data(site).encode())
         if not (boot / "meta-data").exists():
             _write(boot / "meta-data", b"instance-id: mask-patrol\n")
-    os.sync()
+    _sync()
     return Prepared(boot, release, not url)
 
 
@@ -138,6 +138,12 @@ def _command_line(boot: Path) -> str:
         raise UserError(f"cannot read {boot}/cmdline.txt: {error}") from None
     parameters = [word for word in text.split() if not word.startswith("systemd.")]
     return command_line_with(" ".join(parameters), country="").strip()
+
+
+def _sync() -> None:
+    """Write everything to the disks, where the system can; Windows does so at once for cards."""
+    if hasattr(os, "sync"):
+        os.sync()
 
 
 def _write(path: Path, content: bytes) -> None:

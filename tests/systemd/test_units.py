@@ -144,5 +144,7 @@ def test_shellcheck_finds_nothing() -> None:
 
 
 def _is_shell(path: Path) -> bool:
+    if path.suffix == ".sh":
+        return True
     with path.open("rb") as file:
         return re.match(rb"#!.*\b(sh|bash)\b", file.readline()) is not None
