@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -152,8 +153,9 @@ def test_packages_are_installed_at_the_first_call(boot: Path, tmp_path: Path) ->
     """Needs a package index; the environment of the test must not have the packages."""
     checkout = tmp_path / "checkout"
     checkout.mkdir()
-    for name in ("edge", "systemd", "pyproject.toml"):
-        (checkout / name).symlink_to(ROOT / name)
+    (checkout / "edge").symlink_to(ROOT / "edge")
+    (checkout / "pyproject.toml").symlink_to(ROOT / "pyproject.toml")
+    shutil.copytree(ROOT / "systemd", checkout / "systemd")
     site, bundle = site_file(tmp_path), small_bundle(tmp_path)
     python = Path(sys.base_prefix) / "bin/python3"
     result = subprocess.run(
@@ -164,5 +166,6 @@ def test_packages_are_installed_at_the_first_call(boot: Path, tmp_path: Path) ->
         env={name: text for name, text in os.environ.items() if name != "PYTHONPATH"},
         capture_output=True, text=True, check=False,
     )  # fmt: skip
-    assert (result.returncode, result.stderr) == (0, "")
+    assert result.returncode == 0, result.stderr
+    assert (checkout / ".cache/firstrun/pyvenv.cfg").exists()
     assert "Installing msgspec and tomli-w" in result.stdout
