@@ -20,7 +20,9 @@ def write_chart(result: Result, folder: Path) -> Path:
     Raises UserError when matplotlib is not installed.
     """
     if importlib.util.find_spec("matplotlib") is None:
-        raise UserError("the chart needs matplotlib: pip install 'mask-patrol[bench]'")
+        raise UserError(
+            "the chart needs matplotlib: pip install '.[bench]' in a clone of the repository"
+        )
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 

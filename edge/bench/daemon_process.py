@@ -74,7 +74,9 @@ def workspace() -> Iterator[Workspace]:
     Raises UserError when the embedded broker is not installed.
     """
     if importlib.util.find_spec("amqtt") is None:
-        raise UserError("the embedded broker is needed: pip install 'mask-patrol[broker]'")
+        raise UserError(
+            "the embedded broker is needed: pip install '.[broker]' in a clone of the repository"
+        )
     with tempfile.TemporaryDirectory(prefix="mask-patrol-bench-") as name, EmbeddedBroker() as it:
         yield Workspace(Path(name), Broker(it.host, it.port, version="3.1.1"), it.settings)
 

@@ -210,7 +210,7 @@ def _add_detect(commands: Commands) -> None:
         " mask, or that the model is unsure. With --config, each picture is first turned as"
         " camera.rotate and camera.mirror say, like those of the camera. Exit code 1 when a picture"
         " cannot be read; the others are processed nevertheless. HEIC and AVIF, the formats of"
-        " telephones, need pip install 'mask-patrol[heic]'.",
+        " telephones, need pip install '.[heic]' in a clone of the repository.",
         examples=[
             "mask-patrol detect photo.jpg",
             "mask-patrol detect --json --out annotated/ photos/",

@@ -81,7 +81,7 @@ def _dashboard(
     if missing:
         raise UserError(
             f"the dashboard is not installed ({missing[0]} is missing):"
-            " pip install 'mask-patrol[dashboard]'"
+            " pip install '.[dashboard]' in a clone of the repository"
         )
     from edge.dashboard.server import dashboard, set_password
 

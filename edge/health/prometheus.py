@@ -73,7 +73,8 @@ class MetricsEndpoint:
             from prometheus_client import CollectorRegistry, start_http_server
         except ImportError:
             raise UserError(
-                "metrics.port needs prometheus-client: pip install 'mask-patrol[metrics]'"
+                "metrics.port needs prometheus-client: pip install '.[metrics]' in a clone of the"
+                " repository"
             ) from None
         registry = CollectorRegistry()
         registry.register(self._collector)

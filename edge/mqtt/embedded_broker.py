@@ -43,7 +43,7 @@ class EmbeddedBroker:
         if importlib.util.find_spec("amqtt") is None:
             raise UserError(
                 "no broker is configured and the embedded one is not installed: name one with"
-                " --broker HOST[:PORT], or pip install 'mask-patrol[broker]'"
+                " --broker HOST[:PORT], or pip install '.[broker]' in a clone of the repository"
             )
         self.host = LOOPBACK
         self.port = _free_port(port)

@@ -10,7 +10,7 @@ import numpy as np
 from edge.camera.pictures.picture_formats import HEIF_FORMATS, PictureFormat
 from edge.common.arrays import Pixels
 
-INSTALL = "pip install 'mask-patrol[heic]'"
+INSTALL = "pip install '.[heic]' in a clone of the repository"
 Decoder = Callable[[bytes], Pixels]
 
 

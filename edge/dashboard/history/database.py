@@ -38,7 +38,7 @@ def open_database(address: str) -> sa.Engine:
         engine = sa.create_engine(url, pool_pre_ping=url.get_backend_name() != "sqlite")
     except ImportError:
         raise UserError(
-            "PostgreSQL needs its driver: pip install 'mask-patrol[postgres]'"
+            "PostgreSQL needs its driver: pip install '.[postgres]' in a clone of the repository"
         ) from None
     if url.get_backend_name() == "sqlite":
         sa.event.listen(engine, "connect", _tune_sqlite)

@@ -18,6 +18,6 @@ def test_missing_matplotlib_names_the_package(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(chart.importlib.util, "find_spec", lambda _: None)
-    with pytest.raises(UserError, match=r"pip install 'mask-patrol\[bench\]'"):
+    with pytest.raises(UserError, match=r"pip install '.\[bench\]' in a clone of the repository"):
         write_chart(result(), tmp_path)
     assert list(tmp_path.iterdir()) == []

@@ -14,5 +14,5 @@ def test_missing_embedded_broker_names_the_package(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(daemon_process.importlib.util, "find_spec", lambda _: None)
-    with pytest.raises(UserError, match=r"pip install 'mask-patrol\[broker\]'"):
+    with pytest.raises(UserError, match=r"pip install '.\[broker\]' in a clone of the repository"):
         start_figures(SETTINGS, 1)

@@ -122,7 +122,7 @@ def test_missing_library_is_named(tmp_path: Path, raw: bytes, name: str) -> None
     )
     assert error_line(result, 1) == (
         f"mask-patrol: phone is in the format {name}, which needs a library that is not installed:"
-        " pip install 'mask-patrol[heic]'; or save it as JPEG"
+        " pip install '.[heic]' in a clone of the repository; or save it as JPEG"
     )
 
 
