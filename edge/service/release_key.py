@@ -49,15 +49,24 @@ def pinned_keys(path: Path = RELEASE_KEY) -> tuple[str, ...] | None:
         raise UserError(
             f"cannot read the release key {path}: {reason}; to pin another one: {HOW_TO_PIN}"
         ) from None
-    lines = [line.strip() for line in text.splitlines()]
-    lines = [line for line in lines if line and not line.startswith("#")]
-    keys = [_PUBLIC_KEY.fullmatch(line) for line in lines]
-    if not keys or None in keys:
+    keys = parse_keys(text)
+    if not keys:
         raise UserError(
             f"{path} must contain public keys of ssh-keygen, one a line;"
             f" to pin another one: {HOW_TO_PIN}"
         )
-    return tuple(key[1] for key in keys if key is not None)
+    return keys
+
+
+def parse_keys(text: str) -> tuple[str, ...]:
+    """Return the public keys in `text`, each as `type base64`.
+
+    Returns none if `text` contains anything else, except comments.
+    """
+    lines = [line.strip() for line in text.splitlines()]
+    keys = [_PUBLIC_KEY.fullmatch(line) for line in lines if line and not line.startswith("#")]
+    found = [key[1] for key in keys if key is not None]
+    return tuple(found) if len(found) == len(keys) else ()
 
 
 def require_signature(bundle: Path, checksums: Checksums, keys: tuple[str, ...]) -> None:

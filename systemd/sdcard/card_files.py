@@ -10,6 +10,7 @@ import uuid
 from collections.abc import Sequence
 from pathlib import Path
 
+from edge.service.release_key import RELEASE_KEY
 from sdcard.disk_image.entries import Entry, File, Folder, Link
 from sdcard.site import CA_PATH, CERT_PATH, KEY_PATH, Site, WifiPart
 
@@ -70,6 +71,8 @@ def etc_files(site: Site) -> dict[str, tuple[bytes, int]]:
     for name, text in credentials.items():
         if text:
             found[f"{ETC}/credentials/{name}"] = (text.encode(), 0o600)
+    if site.release_key:
+        found[RELEASE_KEY.as_posix()] = (site.release_key, 0o644)
     if site.ca:
         found[CA_PATH] = (site.ca, 0o644)
     # The daemon's account does not exist yet; the first boot lets it read the following files.

@@ -18,6 +18,7 @@ from edge.common.errors import UsageError
 from edge.common.text_files import EncodingError, decode_text, require_single_bytes, without_mark
 from edge.config.settings import Settings, load_settings
 from edge.config.toml_schema import Section, load_toml, text_rule
+from edge.service.release_key import parse_keys
 
 HostName = Annotated[
     str,
@@ -144,6 +145,7 @@ class SiteFile(Section, frozen=True, kw_only=True):
     hostname: HostName
     timezone: TimeZone = ""
     packages: tuple[Package, ...] = ()
+    release_key: str = ""
     user: UserPart = UserPart()
     wifi: WifiPart = WifiPart()
     broker: BrokerPart = BrokerPart()
@@ -157,6 +159,7 @@ class Site(msgspec.Struct, frozen=True, kw_only=True):
 
     file: SiteFile
     authorized_keys: str
+    release_key: bytes
     broker_password: str
     ca: bytes
     cert: bytes
@@ -182,6 +185,7 @@ def load_site(path: Path) -> Site:
     errors: list[str] = []
     reader = _Reader(path.parent, errors)
     keys = "".join(f"{line}\n" for line in reader.keys(file.user.ssh_keys))
+    release_key = reader.content("release_key", file.release_key)
     password = file.broker.password or reader.text(
         "broker.password_file", file.broker.password_file
     )
@@ -189,6 +193,10 @@ def load_site(path: Path) -> Site:
     cert = reader.content("broker.cert_file", file.broker.cert_file)
     key = reader.content("broker.key_file", file.broker.key_file)
     errors += _errors(file, raw, password)
+    if release_key and not parse_keys(release_key.decode(errors="replace")):
+        errors.append(
+            f"`release_key`: {file.release_key} is no public key (its name ends with .pub)"
+        )
     errors += _broker_errors(file.broker, cert, key)
     if errors:
         raise UsageError("\n".join(f"{path}: {error}" for error in errors))
@@ -202,6 +210,7 @@ def load_site(path: Path) -> Site:
     return Site(
         file=file,
         authorized_keys=keys,
+        release_key=release_key,
         broker_password=password,
         ca=ca,
         cert=cert,

@@ -36,6 +36,12 @@ def test_ca_certificate_is_copied_and_configured(tmp_path: Path) -> None:
     assert "/etc/mask-patrol/ca.pem" in etc_files(site)
 
 
+def test_release_key_is_pinned(tmp_path: Path) -> None:
+    (tmp_path / "maker.pub").write_text(f"{KEY}\n")
+    files = etc_files(load_site(site_file(tmp_path, release_key='"maker.pub"')))
+    assert files["/etc/mask-patrol/release-key.pub"] == (f"{KEY}\n".encode(), 0o644)
+
+
 def test_client_certificate_is_copied_and_configured(tmp_path: Path) -> None:
     (tmp_path / "c.pem").write_text("-----BEGIN CERTIFICATE-----\n")
     (tmp_path / "c.key").write_text("-----BEGIN PRIVATE KEY-----\n")

@@ -76,6 +76,8 @@ def test_daemon_section_becomes_a_configuration(tmp_path: Path) -> None:
         ({"broker": '{username = "u", password_file = "absent"}'}, "cannot read"),
         ({"download": '{url = "https://x/y"}'}, "must be set together"),
         ({"timezone": '"../../etc/passwd"'}, "`timezone`"),
+        ({"release_key": '"absent.pub"'}, "`release_key`: cannot read"),
+        ({"release_key": '"site.toml"'}, "`release_key`: site.toml is no public key"),
     ],
 )
 def test_mistake_is_reported_in_a_line(
