@@ -7,7 +7,11 @@ import math
 from collections.abc import Callable
 from pathlib import Path
 
+from edge.common.errors import UsageError
 from edge.config.settings import load_settings
+
+#: More daemons than that would only measure how a machine behaves without memory.
+MAX_CAMERAS = 64
 
 
 def add_bench(
@@ -58,11 +62,24 @@ def add_bench(
         action="store_true",
         help="count instructions with valgrind if perf cannot; this takes minutes",
     )
+    parser.add_argument(
+        "--cameras",
+        type=_counts,
+        metavar="N,…",
+        help="measure instead what this many cameras on this machine cost together, such as"
+        " 1,2,4,8: a daemon for each plays the demo clip once",
+    )
     add_common(parser)
     parser.set_defaults(do=_bench)
 
 
 def _bench(options: argparse.Namespace) -> int:
+    if options.cameras is not None:
+        if options.clips or options.against or options.out or options.instructions:
+            raise UsageError("--cameras can only be combined with --json and --config")
+        from edge.bench.several_cameras import bench_cameras
+
+        return bench_cameras(load_settings(options.config), options.cameras, options.json)
     from edge.bench.benchmark import BenchOptions, bench
 
     return bench(
@@ -77,6 +94,18 @@ def _bench(options: argparse.Namespace) -> int:
             options.json,
         ),
     )
+
+
+def _counts(text: str) -> list[int]:
+    try:
+        counts = [int(part) for part in text.split(",")]
+    except ValueError:
+        counts = []
+    if not counts or not all(1 <= count <= MAX_CAMERAS for count in counts):
+        raise argparse.ArgumentTypeError(
+            f"{text} is not a list of numbers from 1 to {MAX_CAMERAS}, such as 1,2,4,8"
+        )
+    return counts
 
 
 def _passes(text: str) -> int:

@@ -86,8 +86,10 @@ def running(config: Path) -> Iterator[Daemon]:
     """Run a daemon with `config` while `with` lasts."""
     words = ["run", "--config", str(config), "--log-level", "error"]
     with tempfile.TemporaryFile("w+") as output:
-        # The pictures of the bench replace the camera of the environment.
-        environment = our_environment(**{SOURCE_VARIABLE: ""})
+        # The pictures of the bench replace the camera of the environment. What the Camera page has
+        # saved for an installed daemon is not used.
+        state = str(config.with_suffix(""))
+        environment = our_environment(**{SOURCE_VARIABLE: "", "STATE_DIRECTORY": state})
         process = subprocess.Popen(
             our_command("edge", *words), env=environment, stdout=output, stderr=output
         )
@@ -117,6 +119,10 @@ class Daemon:
     def has_ended(self) -> bool:
         """Return whether the process has ended by itself."""
         return self._process.poll() is not None
+
+    def exit_code(self) -> int | None:
+        """Return the exit code, None while the process runs."""
+        return self._process.poll()
 
     def last_line(self) -> str | None:
         """Return the last line of its output, or None without output."""

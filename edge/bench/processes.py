@@ -1,4 +1,4 @@
-"""Starts processes of this program, and measures their memory."""
+"""Starts processes of this program, and measures their memory and processor time."""
 
 from __future__ import annotations
 
@@ -43,6 +43,31 @@ def peak_mb(process: int | str = "self") -> float | None:
         if line.startswith("VmHWM:"):
             return int(line.split()[1]) / 1024.0
     return None
+
+
+def proportional_mb(process: int) -> float | None:
+    """Return the present memory of a process in MiB; it has a share of pages that others use, too.
+
+    None when the process has ended or the system does not report it.
+    """
+    try:
+        text = (PROC / str(process) / "smaps_rollup").read_text(encoding="ascii", errors="replace")
+    except OSError:
+        return None
+    sizes = (int(line.split()[1]) for line in text.splitlines() if line.startswith("Pss:"))
+    return next((size / 1024.0 for size in sizes), None)
+
+
+def cpu_s(process: int) -> float:
+    """Return the processor time of a process so far, in seconds; 0 when it has ended."""
+    try:
+        text = (PROC / str(process) / "stat").read_text(encoding="utf-8", errors="replace")
+    except OSError:
+        return 0.0
+    # Behind the name, which may contain blanks and brackets: user and system time are the fields 14
+    # and 15 of proc(5).
+    user, system = text.rpartition(")")[2].split()[11:13]
+    return (int(user) + int(system)) / os.sysconf("SC_CLK_TCK")
 
 
 class PeakMemory:
