@@ -85,11 +85,50 @@ change() {
     if [ "$recording" = yes ] && booted; then : >"$RESTART_PENDING"; fi
 }
 
+# Prints the name of each further camera: `mask-patrol camera add` has made its settings and the folder
+# of its credentials.
+cameras() {
+    for settings_file in "$ETC"/*.toml; do
+        name=${settings_file##*/}
+        name=${name%.toml}
+        case $name in
+        mask-patrol | *[!A-Za-z0-9_-]*) ;;
+        *) if [ -d "$ETC/$name.credentials" ]; then echo "$name"; fi ;;
+        esac
+    done
+}
+
+# Prints the unit of each further camera; a name contains no blanks.
+camera_units() { cameras | sed 's/.*/mask-patrol@&.service/'; }
+
+# Prints the unit of each further camera that has not been turned off.
+used_camera_units() {
+    for unit in $(camera_units); do
+        if [ "$(systemctl is-enabled "$unit" 2>/dev/null)" = enabled ] ||
+            systemctl is-active --quiet "$unit"; then
+            echo "$unit"
+        fi
+    done
+}
+
+# Whether all units in `units` are active.
+all_run() {
+    for unit in $units; do
+        systemctl is-active --quiet "$unit" || return 1
+    done
+}
+
+# Whether only further cameras are used: somebody has turned off the first one, or never turned it on.
+only_further_cameras() {
+    [ -n "$(cameras)" ] && [ "$(systemctl is-enabled mask-patrol.service 2>/dev/null)" != enabled ] &&
+        ! systemctl is-active --quiet mask-patrol.service
+}
+
 # Whether the service must be restarted.
 pending() { [ "$changed" = yes ] || [ -e "$RESTART_PENDING" ] || reload_needed; }
 
 reload_needed() {
-    for unit in $SERVICES; do
+    for unit in $SERVICES $(camera_units); do
         if [ "$(systemctl show --property=NeedDaemonReload --value "$unit" 2>/dev/null)" = yes ]; then
             return 0
         fi
@@ -97,10 +136,11 @@ reload_needed() {
     return 1
 }
 
-# Whether the daemon or the dashboard is running.
+# Whether a daemon or the dashboard is running.
 runs() {
-    systemctl show --property=MainPID --value mask-patrol.service mask-patrol-dashboard.service |
-        grep -q '[1-9]'
+    # shellcheck disable=SC2046 # one argument per word
+    systemctl show --property=MainPID --value mask-patrol.service mask-patrol-dashboard.service \
+        $(camera_units) | grep -q '[1-9]'
 }
 
 # put SOURCE TARGET [MODE [GROUP]]: replaces TARGET atomically if it differs from SOURCE.
@@ -370,10 +410,12 @@ close_configuration() {
     # The address of a camera may contain a password, so others must not read the file. The owner and
     # the mode of the target of a link, which the administrator has made, are not changed, nor those of
     # a file with a second name.
-    if [ -n "$(find "$ETC/mask-patrol.toml" -maxdepth 0 -type f -links 1 2>/dev/null)" ]; then
-        chown "root:$ACCOUNT" "$ETC/mask-patrol.toml"
-        chmod 640 "$ETC/mask-patrol.toml"
-    fi
+    for name in mask-patrol $(cameras); do
+        if [ -n "$(find "$ETC/$name.toml" -maxdepth 0 -type f -links 1 2>/dev/null)" ]; then
+            chown "root:$ACCOUNT" "$ETC/$name.toml"
+            chmod 640 "$ETC/$name.toml"
+        fi
+    done
 }
 
 # refuse_planted PATH…: exits if another account may have put PATH there for root to follow: a link
@@ -389,8 +431,9 @@ refuse_planted() {
 }
 
 # make_configuration [FILE]: installs FILE, or the example if there is no configuration. Exits with 2
-# before anything is switched if the new release refuses the configuration. Sets `settings`, and
-# `fresh` to yes if the configuration is the example.
+# before anything is switched if the new release refuses the configuration of a camera. Sets `settings`,
+# `further_sources` with the sources of further cameras, and `fresh` to yes if the configuration is the
+# example.
 make_configuration() {
     mkdir -p "$ETC"
     close_configuration
@@ -411,13 +454,19 @@ make_configuration() {
     write_answers
     settings=$(settings_of "$config") ||
         die "the new version was not activated: correct $config, then run this again" 2
+    for name in $(cameras); do
+        refuse_planted "$ETC/$name.toml" "$ETC/$name.credentials" "$ETC/$name.credentials"/*
+        more=$(settings_of "$ETC/$name.toml" "$ETC/$name.credentials") ||
+            die "the new version was not activated: correct $ETC/$name.toml, then run this again" 2
+        further_sources="$further_sources $(printf '%s\n' "$more" | grep '^source=')"
+    done
 }
 
-# settings_of FILE: prints `host=…`, `source=…`, and `account=daemon` if the dashboard uses the daemon's
-# account at the broker, of a configuration; fails with its error. The source is `private` if its
-# address is among the credentials.
+# settings_of FILE [CREDENTIALS]: prints `host=…`, `source=…`, and `account=daemon` if the dashboard uses
+# the daemon's account at the broker, of a configuration; fails with its error. The source is `private`
+# if its address is among the credentials.
 settings_of() {
-    "$release/bin/python" -P - "$1" "$ETC/credentials/camera-source" <<'PYTHON'
+    "$release/bin/python" -P - "$1" "${2-$ETC/credentials}/camera-source" <<'PYTHON'
 import sys
 from pathlib import Path
 
@@ -479,12 +528,14 @@ activate() {
         if [ -e "$unit" ]; then put "$unit" "$UNITS/${unit##*/}"; fi
     done
     # Increasing delays between restarts need systemd 254.
-    backoff=$UNITS/mask-patrol.service.d/backoff.conf
-    if [ "$(systemctl --version | sed -n '1s/^systemd \([0-9]*\).*/\1/p')" -ge 254 ]; then
-        put "$kept/units/backoff.conf" "$backoff"
-    else
-        rm -f "$backoff"
-    fi
+    for unit in mask-patrol.service mask-patrol@.service; do
+        backoff=$UNITS/$unit.d/backoff.conf
+        if [ "$(systemctl --version | sed -n '1s/^systemd \([0-9]*\).*/\1/p')" -ge 254 ]; then
+            put "$kept/units/backoff.conf" "$backoff"
+        else
+            rm -f "$backoff"
+        fi
+    done
     put "$kept/units/journald.conf" "$JOURNALD/50-mask-patrol.conf"
     put "$kept/units/mask-patrol.rules" "$UDEV/60-mask-patrol.rules"
     # Old releases do not contain these files. If an old release is activated, the files of the
@@ -529,27 +580,32 @@ remove_old_releases() {
     done
 }
 
-# start_service [UNIT]: enables and starts the service, and UNIT.
+# start_service [UNIT]: enables and starts the first camera, starts the others, and starts UNIT.
 start_service() {
-    if [ "$(printf '%s\n' "$settings" | head -n 1)" = host= ]; then
+    first=mask-patrol.service
+    if [ -z "$config_file${MASK_PATROL_SETUP_CAMERA-}" ] && only_further_cameras; then
+        first=''
+    elif [ "$(printf '%s\n' "$settings" | head -n 1)" = host= ]; then
         say "Not started: set your broker (mqtt.host) and your camera (camera.source) in"
         say "$ETC/mask-patrol.toml, then: sudo systemctl enable --now mask-patrol"
-        clear_restart_pending
-        return 0
-    fi
-    if [ "$broker" = here ] && printf '%s\n' "$settings" | grep -qx source=demo; then
+        first=''
+    elif [ "$broker" = here ] && printf '%s\n' "$settings" | grep -qx source=demo; then
         say "Not started: the camera is the demo clip. Set your camera (camera.source) in"
         say "$ETC/mask-patrol.toml, then: sudo systemctl enable --now mask-patrol"
+        first=''
+    fi
+    units="$first $(used_camera_units)"
+    if [ "$units" = ' ' ]; then
         clear_restart_pending
         return 0
     fi
-    case $settings in
+    case $settings$further_sources in
     *source=picamera2*)
         "$release/bin/python" -c 'import picamera2' 2>/dev/null ||
             warn "camera.source is picamera2, which is not installed: connect the device to the network and run this again"
         ;;
     esac
-    for unit in mask-patrol.service mask-patrol-settle.service "$@"; do
+    for unit in $first mask-patrol-settle.service "$@"; do
         if [ "$(systemctl is-enabled "$unit" 2>/dev/null)" != enabled ]; then
             change
             systemctl enable --quiet "$unit"
@@ -564,11 +620,12 @@ start_service() {
         else
             say "Not started now; it starts at the next boot."
         fi
-    elif pending || ! systemctl is-active --quiet mask-patrol.service; then
+    elif pending || ! all_run; then
         changed=yes
         say "Starting …"
-        systemctl restart mask-patrol.service "$@" ||
-            die "the service does not start: journalctl -u mask-patrol shows the reason"
+        # shellcheck disable=SC2086 # one argument per word
+        systemctl restart $units "$@" ||
+            die "the service does not start: journalctl -u 'mask-patrol*' shows the reason"
         if [ $# = 0 ]; then systemctl try-restart mask-patrol-dashboard.service; fi
         rm -f "$RESTART_PENDING"
     fi
@@ -608,6 +665,7 @@ lines_of() {
 
 install_all() {
     given=$* config_file='' deb_dir='' release_key='' offline=no start=yes dashboard='' broker='' changed=no recording=yes fresh=no
+    further_sources=''
     while [ $# -gt 0 ]; do
         case $1 in
         --config | --deb-dir | --release-key)
@@ -662,7 +720,7 @@ install_all() {
     make_configuration "$config_file"
     if [ -n "$release_key" ]; then pin_release_key "$release_key"; fi
     if [ -n "$broker" ]; then set_up_broker; fi
-    install_picamera2 "$settings"
+    install_picamera2 "$settings$further_sources"
     if [ -n "$dashboard" ] && ! "$release/bin/mask-patrol" dashboard --help >/dev/null 2>&1; then
         die "--dashboard: this release has no dashboard" 2
     fi
@@ -699,6 +757,7 @@ uninstall() {
     if [ -x "$READ_ONLY" ] && [ -e /boot/firmware/cmdline.txt ]; then
         "$READ_ONLY" off >/dev/null || die "cannot turn off the read-only root (see above)"
     fi
+    remove_cameras
     # shellcheck disable=SC2086 # one argument per word
     remove_units $SERVICES
     partition=$(findmnt --noheadings --output SOURCE --mountpoint "$STATE" 2>/dev/null || true)
@@ -715,7 +774,8 @@ uninstall() {
     rm -f "$JOURNALD/50-mask-patrol.conf" "$UDEV/60-mask-patrol.rules" "$COMMAND"
     rm -rf "$READ_ONLY" "$LIB"
     rm -f "$RESTART_PENDING"
-    rm -rf "$PREFIX" /var/cache/mask-patrol /var/log/mask-patrol /run/mask-patrol
+    rm -rf "$PREFIX" /var/cache/mask-patrol /var/log/mask-patrol /run/mask-patrol \
+        /run/mask-patrol-cameras
     rmdir "$JOURNALD" "$UDEV" "$UNITS" "${UDEV%/*}" "${UNITS%/*}" 2>/dev/null || true
     if booted; then reload_system; fi
     rm -f "/var/lib/${DASHBOARD##*/}"
@@ -737,6 +797,15 @@ uninstall() {
     done
     say "Left: Debian packages such as python3-picamera2, and the entries in the journal."
     say "Mask Patrol is uninstalled."
+}
+
+# Removes the unit of each further camera, also of one whose settings were deleted.
+remove_cameras() {
+    for link in "$DROP_INS"/*.wants/mask-patrol@*.service; do
+        if [ -L "$link" ]; then systemctl disable --quiet "${link##*/}" 2>/dev/null || true; fi
+    done
+    if booted; then systemctl stop 'mask-patrol@*.service' 2>/dev/null || true; fi
+    remove_units mask-patrol@.service
 }
 
 # remove_units UNIT…: stops and disables units, and deletes their files and drop-ins.

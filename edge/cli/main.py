@@ -14,6 +14,7 @@ from typing import NoReturn
 from edge import __version__
 from edge.bench.command import add_bench
 from edge.cli.broker_commands import add_broker
+from edge.cli.camera_commands import add_camera
 from edge.cli.command_parser import Commands, add_command
 from edge.cli.service_commands import add_status, add_update
 from edge.common.errors import UsageError, UserError
@@ -109,6 +110,7 @@ def _parser() -> argparse.ArgumentParser:
     _add_watch(commands)
     add_status(commands)
     add_update(commands)
+    add_camera(commands, _host_and_port)
     add_broker(commands)
     add_bench(commands, _add_common)
     add_dashboard(commands, _add_common, _with_overrides)

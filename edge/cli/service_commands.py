@@ -24,8 +24,15 @@ def add_status(commands: Commands) -> None:
         "status",
         help="show the state of the service on this device",
         description="Show the state of the service on this device on one screen: camera, model,"
-        " broker, outbox, temperature, last event. Exit code 0 only if everything works.",
-        examples=["mask-patrol status", "mask-patrol status --json"],
+        " broker, outbox, temperature, last event. With several cameras, show a line for each, or"
+        " all about the camera NAME. Exit code 0 only if everything works.",
+        examples=["mask-patrol status", "mask-patrol status door2", "mask-patrol status --json"],
+    )
+    parser.add_argument(
+        "name",
+        nargs="?",
+        metavar="NAME",
+        help="show this camera; the first one is called mask-patrol (default: all)",
     )
     parser.add_argument("--json", action="store_true", help="print one JSON object (default: text)")
     parser.set_defaults(do=_status, log_level="warning", log_format="auto")
@@ -77,12 +84,22 @@ def add_update(commands: Commands) -> None:
 
 
 def _status(options: argparse.Namespace) -> int:
+    from edge.service.cameras import find_camera, installed_cameras
+    from edge.service.overview import overview_json, overview_lines, read_state
     from edge.service.status import read_report, report_json, screen_lines
 
-    report = read_report()
-    for line in [report_json(report)] if options.json else screen_lines(report):
+    cameras = installed_cameras() if options.name is None else [find_camera(options.name)]
+    if len(cameras) == 1:
+        report = read_report(camera=cameras[0])
+        lines = [report_json(report)] if options.json else screen_lines(report)
+        healthy = report.healthy
+    else:
+        states = [read_state(camera) for camera in cameras]
+        lines = [overview_json(states)] if options.json else overview_lines(states)
+        healthy = not any(state.has_problem for state in states)
+    for line in lines:
         sys.stdout.write(f"{line}\n")
-    return 0 if report.healthy else UserError.exit_code
+    return 0 if healthy else UserError.exit_code
 
 
 def _update(options: argparse.Namespace) -> int:

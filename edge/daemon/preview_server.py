@@ -36,6 +36,7 @@ from edge.classification.unsure import UNSURE
 from edge.common.errors import UserError
 from edge.common.paths import runtime_directory, state_directory, user_path
 from edge.common.stage_times import Quantiles
+from edge.config.installed_camera import FIRST_CAMERA
 from edge.config.settings import CameraSettings, Settings
 from edge.daemon.camera_file import CameraFile, Drawing
 from edge.daemon.controls import Controls
@@ -47,8 +48,6 @@ from edge.tracking.track import Track
 log = logging.getLogger(__name__)
 
 SOCKET_NAME = "preview.sock"
-#: The RuntimeDirectory of the installed service.
-SERVICE_RUNTIME_DIRECTORY = Path("/run/mask-patrol")
 #: Mode of the socket, for owner and group: a dashboard that runs as another user must be in the
 #: group.
 SOCKET_MODE = 0o660
@@ -186,12 +185,12 @@ def socket_path(camera: CameraSettings) -> Path:
     return path
 
 
-def preview_socket(camera: CameraSettings) -> Path:
+def preview_socket(camera: CameraSettings, runtime: Path = FIRST_CAMERA.runtime) -> Path:
     """Return where a dashboard finds the socket: that of the installed service, if it exists.
 
-    Raises UserError for an unusable path.
+    `runtime` is the RuntimeDirectory of the service. Raises UserError for an unusable path.
     """
-    service = SERVICE_RUNTIME_DIRECTORY / SOCKET_NAME
+    service = runtime / SOCKET_NAME
     if not camera.preview_socket and service.exists():
         return service
     return socket_path(camera)

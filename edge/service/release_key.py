@@ -16,11 +16,11 @@ from pathlib import Path
 from edge.common.errors import UserError
 from edge.common.regular_file import follow_own_link, read_regular_file
 from edge.common.text_files import EncodingError, decode_text
+from edge.config.installed_camera import FIRST_CAMERA
 from edge.service.bundle import Checksums
-from edge.service.systemd_unit import CONFIG
 
 #: The pinned public keys, one a line, as in the `.pub` files of ssh-keygen.
-RELEASE_KEY = CONFIG.parent / "release-key.pub"
+RELEASE_KEY = FIRST_CAMERA.configuration.parent / "release-key.pub"
 #: The command that pins a key, or replaces the pinned one.
 HOW_TO_PIN = f"sudo install -m 644 KEY.pub {RELEASE_KEY}"
 #: The namespace of the signatures: one for another purpose is not accepted.

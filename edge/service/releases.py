@@ -9,18 +9,21 @@ device reads that file and ends the trial.
 from __future__ import annotations
 
 import fcntl
+import grp
 import os
 import pwd
 import shutil
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
+from edge.camera.private_source import CREDENTIAL_SOURCE, SOURCE_VARIABLE
 from edge.common.errors import UserError
 from edge.common.regular_file import follow_own_link, read_regular_file
 from edge.common.sync_folder import sync_folder
 from edge.common.text_files import EncodingError, decode_text
+from edge.config.installed_camera import FIRST_CAMERA, InstalledCamera
 from edge.mqtt.credentials import (
     CREDENTIAL_PASSWORD,
     CREDENTIAL_USERNAME,
@@ -28,13 +31,11 @@ from edge.mqtt.credentials import (
     PASSWORD_VARIABLE,
     USERNAME_VARIABLE,
 )
-from edge.service.systemd_unit import CONFIG, DASHBOARD_UNIT, RELEASES, UNIT, linked_release
+from edge.service.systemd_unit import DASHBOARD_UNIT, RELEASES, linked_release
 
 #: The folder, which install.sh uses, too, is for root only: a user who can open a lock can hold it.
 LOCK = Path("/run/mask-patrol-install/lock")
-CREDENTIALS = CONFIG.parent / "credentials"
-STATE = Path("/var/lib/mask-patrol")
-ACCOUNT = "mask-patrol"
+ACCOUNT, CAMERA_GROUP = "mask-patrol", "video"
 #: This file contains the version that ran before the one on trial.
 TRIAL = RELEASES / "trial"
 #: install.sh creates this file when it changes something. The file is removed when the service has
@@ -76,34 +77,42 @@ def activate(version: str) -> None:
     _run([str(installer), "--activate"], f"cannot switch to {version}")
 
 
-def restart_service() -> None:
-    """Restart the service, and the dashboard if it runs, without waiting. Raises UserError."""
-    _run(["systemctl", "restart", "--no-block", UNIT], "systemd cannot restart the service")
+def restart_services(cameras: Iterable[InstalledCamera]) -> None:
+    """Restart `cameras`, and the dashboard if it runs, without waiting. Raises UserError."""
+    if units := [camera.unit for camera in cameras]:
+        _run(["systemctl", "restart", "--no-block", *units], "systemd cannot restart the service")
     RESTART_PENDING.unlink(missing_ok=True)
     subprocess.run(["systemctl", "try-restart", "--no-block", DASHBOARD_UNIT], check=False)
 
 
-def check_release(version: str) -> bool:
-    """Run `mask-patrol check` of that release as the service's account; return whether it passes.
+def check_release(version: str, camera: InstalledCamera, use_source: bool = False) -> bool:
+    """Run `mask-patrol check` of that release for `camera` as the service's account.
 
-    The running service keeps the camera: the check reads the bundled clip instead.
+    Returns whether it passes. Unless `use_source` is set, the running service keeps the camera, and
+    the check reads the bundled clip instead.
     """
     account = pwd.getpwnam(ACCOUNT)
-    login = {USERNAME_VARIABLE: CREDENTIAL_USERNAME, PASSWORD_VARIABLE: CREDENTIAL_PASSWORD}
+    credentials = {USERNAME_VARIABLE: CREDENTIAL_USERNAME, PASSWORD_VARIABLE: CREDENTIAL_PASSWORD}
+    if use_source:
+        credentials[SOURCE_VARIABLE] = CREDENTIAL_SOURCE
     program = RELEASES / version / "bin/mask-patrol"
+    folder = FIRST_CAMERA.state
     try:
         result = subprocess.run(
-            [program, "check", "--config", CONFIG, "--source", "demo"],
-            cwd=STATE if STATE.exists() else "/",
+            [
+                *(program, "check", "--config", camera.configuration),
+                *(() if use_source else ("--source", "demo")),
+            ],
+            cwd=folder if folder.exists() else "/",
             env={
                 "PATH": os.defpath,
-                "HOME": str(STATE),
-                "STATE_DIRECTORY": str(STATE),
-                **{name: _credential(file) for name, file in login.items()},
+                "HOME": str(folder),
+                "STATE_DIRECTORY": str(camera.state),
+                **{name: read_credential(camera, file) for name, file in credentials.items()},
             },
             user=account.pw_uid,
             group=account.pw_gid,
-            extra_groups=[],
+            extra_groups=_groups_with_cameras() if use_source else [],
             timeout=CHECK_TIMEOUT_S,
             check=False,
         )
@@ -112,10 +121,18 @@ def check_release(version: str) -> bool:
     return result.returncode == 0
 
 
-def _credential(name: str) -> str:
+def _groups_with_cameras() -> list[int]:
+    """Return the group that may open cameras, as in the unit."""
+    with suppress(KeyError):
+        return [grp.getgrnam(CAMERA_GROUP).gr_gid]
+    return []
+
+
+def read_credential(camera: InstalledCamera, name: str) -> str:
+    """Return a credential of `camera`, empty if there is none or it cannot be read."""
     with suppress(OSError, EncodingError):
         # As install.sh does, and systemd when it starts the service, follow a link to the folder.
-        folder = follow_own_link(CREDENTIALS)
+        folder = follow_own_link(camera.credentials)
         return decode_text(read_regular_file(folder / name, MAX_CREDENTIAL_BYTES)).strip()
     return ""
 

@@ -1,21 +1,21 @@
-"""`mask-patrol status`: the state of the service, the daemon, and the board on one screen."""
+"""`mask-patrol status NAME`: the state of one camera's service and daemon on one screen."""
 
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from edge.classification.model_card import describe_scores
 from edge.common.clock import Moment, now
 from edge.common.errors import UserError, printable
-from edge.common.paths import STATUS_INTERVAL_S, STATUS_NAME
+from edge.common.paths import STATUS_INTERVAL_S, STATUS_NAME, runtime_directory
 from edge.common.regular_file import read_regular_file
+from edge.config.installed_camera import FIRST_CAMERA, InstalledCamera
 from edge.service.read_only_root import root_is_read_only
-from edge.service.systemd_unit import RUNTIME, ServiceState, linked_release, service_state
+from edge.service.systemd_unit import ServiceState, linked_release, service_state
 
 #: The daemon writes its status every STATUS_INTERVAL_S; if it is older than this, the daemon hangs.
 STALE_S = 5 * STATUS_INTERVAL_S
@@ -38,6 +38,8 @@ class DeviceReport:
     version: str | None
     previous: str | None
     root_read_only: bool = False
+    #: The name of the unit as one types it.
+    unit: str = FIRST_CAMERA.service
 
     @property
     def fresh(self) -> bool:
@@ -57,21 +59,29 @@ class DeviceReport:
         )
 
 
-def read_report(folder: Path | None = None) -> DeviceReport:
-    """Return the report of this device; `folder` is the daemon's RuntimeDirectory.
+def read_report(folder: Path | None = None, camera: InstalledCamera = FIRST_CAMERA) -> DeviceReport:
+    """Return the report of `camera`; `folder` is its daemon's RuntimeDirectory.
 
     Raises UserError if the status file exists but cannot be read.
     """
-    folder = folder or Path(os.environ.get("RUNTIME_DIRECTORY", RUNTIME))
+    if folder is None and camera.is_first:
+        folder = runtime_directory()
+    folder = folder or camera.runtime
     status = _read_status(folder / STATUS_NAME)
     age_s = None if status is None else _age_s(status, now())
+    return replace(report_without_status(camera), status=status, age_s=age_s)
+
+
+def report_without_status(camera: InstalledCamera) -> DeviceReport:
+    """Return the report of `camera` without what its daemon has written."""
     return DeviceReport(
-        service_state(),
-        status,
-        age_s,
+        service_state(camera.unit),
+        None,
+        None,
         linked_release("current"),
         linked_release("previous"),
         root_is_read_only(),
+        camera.service,
     )
 
 
@@ -89,10 +99,8 @@ def screen_lines(report: DeviceReport) -> Iterator[str]:
 
 
 def _lines(report: DeviceReport) -> Iterator[str]:
-    version = report.version or (report.status or {}).get("info", {}).get("version")
-    previous = f" (previous: {report.previous})" if report.previous else ""
-    device = f", device {_device(report.status)}" if report.status else ""
-    yield f"Mask Patrol {version or ''}{previous}{device}".rstrip()
+    device = f", device {device_name(report.status)}" if report.status else ""
+    yield f"{release_line(report)}{device}"
     yield _row("service", _service(report))
     if report.root_read_only:
         yield _row("root", "read-only: changes are lost at the next boot")
@@ -106,7 +114,14 @@ def _lines(report: DeviceReport) -> Iterator[str]:
         yield _row("", "the status is that of another version; --json shows it unchanged")
 
 
-def _device(status: dict[str, Any]) -> str:
+def release_line(report: DeviceReport) -> str:
+    """Return the name of the program with the present and the previous release."""
+    version = report.version or (report.status or {}).get("info", {}).get("version")
+    previous = f" (previous: {report.previous})" if report.previous else ""
+    return f"Mask Patrol {version or ''}{previous}".rstrip()
+
+
+def device_name(status: dict[str, Any]) -> str:
     """Return the name of the device, and its title if it has one."""
     name, title = status.get("device", "?"), status["info"].get("title")
     return f"{title} ({name})" if title else str(name)
@@ -156,10 +171,10 @@ def _service(report: DeviceReport) -> str:
     if service.failed:
         again = ", will be restarted" if service.detail == "auto-restart" else ""
         failure = f"failed ({service.result}){again}{restarts}"
-        return f"{failure}: journalctl -u mask-patrol shows the reason"
+        return f"{failure}: journalctl -u {report.unit} shows the reason"
     if service.state == "activating":
         return f"starting{restarts}"
-    return f"not running ({service.state}): sudo systemctl start mask-patrol"
+    return f"not running ({service.state}): sudo systemctl start {report.unit}"
 
 
 def _frames(health: dict[str, Any], age_s: float) -> str:

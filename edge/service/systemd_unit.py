@@ -1,4 +1,4 @@
-"""The state of the systemd unit that runs the daemon, and the installed release."""
+"""The state of the systemd units that run the daemons, and the installed release."""
 
 from __future__ import annotations
 
@@ -8,13 +8,10 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
-UNIT, DASHBOARD_UNIT = "mask-patrol.service", "mask-patrol-dashboard.service"
+DASHBOARD_UNIT = "mask-patrol-dashboard.service"
 #: The folder of the releases. Each release has its own folder; the link `current` points to the
 #: one that runs, the link `previous` to the one before it.
 RELEASES = Path("/opt/mask-patrol")
-#: The RuntimeDirectory of the daemon, which contains its status file.
-RUNTIME = Path("/run/mask-patrol")
-CONFIG = Path("/etc/mask-patrol/mask-patrol.toml")
 PROPERTIES = (
     "LoadState",
     "ActiveState",
@@ -23,6 +20,7 @@ PROPERTIES = (
     "NRestarts",
     "MainPID",
     "ActiveEnterTimestampMonotonic",
+    "UnitFileState",
 )
 SYSTEMCTL_TIMEOUT_S = 10.0
 SECONDS_PER_MICROSECOND = 1e-6
@@ -35,7 +33,7 @@ class ServiceState:
     `state` is systemd's ActiveState, `detail` its SubState (such as `auto-restart`), and `result`
     the reason of a failure. `restarts` counts automatic restarts since the last manual start.
     `since_s` is the number of seconds since the unit became active, None if it never did. `process`
-    is the PID, 0 if there is no process.
+    is the PID, 0 if there is no process. `enabled` says whether the unit starts at boot.
     """
 
     installed: bool
@@ -45,6 +43,7 @@ class ServiceState:
     restarts: int
     since_s: float | None
     process: int
+    enabled: bool = False
 
     @property
     def failed(self) -> bool:
@@ -56,8 +55,13 @@ class ServiceState:
         """Whether the process has reported that it is ready, and has not ended."""
         return self.state in ("active", "reloading")
 
+    @property
+    def turned_off(self) -> bool:
+        """Whether somebody has stopped and disabled the unit, or nobody has enabled it yet."""
+        return self.installed and self.state == "inactive" and not self.enabled
 
-def service_state(unit: str = UNIT) -> ServiceState | None:
+
+def service_state(unit: str) -> ServiceState | None:
     """Return the state of `unit`, or None if systemd does not run or does not reply.
 
     Needs no privileges.
@@ -94,6 +98,7 @@ def parse_state(text: str, now_s: float) -> ServiceState | None:
             int(properties["NRestarts"] or 0),
             now_s - active_since_s if active_since_s else None,
             int(properties["MainPID"] or 0),
+            properties.get("UnitFileState") == "enabled",
         )
     except (KeyError, ValueError):
         return None

@@ -9,25 +9,24 @@ import signal
 import sys
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Mapping
 from contextlib import AbstractContextManager
 from pathlib import Path
 from types import FrameType
-from typing import Any, NoReturn
+from typing import NoReturn
 
 from edge.common.errors import UsageError, UserError
 from edge.common.signals import Handler, signal_handlers
 from edge.service import releases
 from edge.service.bundle import Bundle, read_checksums, unpack
+from edge.service.cameras import cameras_in_use, read_reports
+from edge.service.online import wait_until_online
+from edge.service.overview import read_state
 from edge.service.read_only_root import root_is_read_only
 from edge.service.release_key import HOW_TO_PIN, RELEASE_KEY, pinned_keys, require_signature
 from edge.service.release_version import require_not_older
-from edge.service.status import DeviceReport, read_report, screen_lines
-from edge.service.systemd_unit import RELEASES, linked_release, service_state
-
-#: How long a release must be online without interruption before it is kept.
-STEADY_S = 5.0
-POLL_S = 0.5
+from edge.service.status import DeviceReport
+from edge.service.systemd_unit import RELEASES, linked_release
 
 
 class _StoppedError(UserError):
@@ -57,10 +56,11 @@ def update(path: Path, within_s: float, allow_downgrade: bool = False) -> int:
             if not allow_downgrade:
                 require_not_older(bundle.version, current)
             releases.install_release(bundle.folder, bundle.version)
-        _print(f"Checking {bundle.version} with the bundled clip as the camera …")
-        if not releases.check_release(bundle.version):
+        try:
+            _check(bundle.version)
+        except UserError as error:
             releases.remove_release(bundle.version)
-            raise UserError(f"{bundle.version} failed its check; {current} keeps running")
+            raise UserError(f"{error}; {current} keeps running") from None
         return _switch(bundle.version, within_s)
 
 
@@ -77,6 +77,17 @@ def _unpack_verified(path: Path, folder: Path) -> Bundle:
             f" of one maker, pin the maker's public key: {HOW_TO_PIN}"
         )
     return unpack(path, folder, checksums=checksums)
+
+
+def _check(version: str) -> None:
+    """Check a release with the settings of each camera; raises UserError if one check fails."""
+    cameras = cameras_in_use()
+    for camera in cameras:
+        whose = f" of {camera.name}" if len(cameras) > 1 else ""
+        _print(f"Checking {version} with the bundled clip as the camera{whose} …")
+        if not releases.check_release(version, camera):
+            settings = f" with {camera.configuration}" if len(cameras) > 1 else ""
+            raise UserError(f"{version} failed its check{settings}")
 
 
 def roll_back(within_s: float) -> int:
@@ -109,50 +120,49 @@ def settle(within_s: float) -> int:
                 releases.set_previous(None)
             releases.end_trial()
             releases.remove_old_releases()
-            releases.restart_service()
+            releases.restart_services(cameras_in_use())
             _print(f"The update was interrupted; {fallback} keeps running.")
             return 0
         _print(f"The trial of {current} was interrupted; waiting for it to come online …")
         previous = linked_release("previous")
-        return _try(current, fallback, None if previous == fallback else previous, within_s, None)
+        return _try(current, fallback, None if previous == fallback else previous, within_s, {})
 
 
 def _switch(version: str, within_s: float) -> int:
     current, previous = _current(), linked_release("previous")
-    before = _report_before()
+    before = _reports_before()
     _print(f"Switching from {current} to {version} …")
     releases.begin_trial(current)
     return _try(version, current, previous, within_s, before)
 
 
-def _report_before() -> DeviceReport:
-    """Return the report before a switch.
+def _reports_before() -> dict[str, DeviceReport]:
+    """Return the reports of all cameras before a switch.
 
     If the status of the running release cannot be read, the report has no status: that is no
     reason to refuse the switch.
     """
-    try:
-        return read_report()
-    except UserError:
-        return DeviceReport(
-            service_state(), None, None, linked_release("current"), linked_release("previous")
-        )
+    return {camera.name: read_state(camera).report for camera in cameras_in_use()}
 
 
 def _try(
-    version: str, fallback: str, previous: str | None, within_s: float, before: DeviceReport | None
+    version: str,
+    fallback: str,
+    previous: str | None,
+    within_s: float,
+    before: Mapping[str, DeviceReport],
 ) -> int:
     """Run `version` and keep it if it comes online; otherwise return to `fallback`.
 
-    `previous` is the release before `fallback`, and `before` the report before the switch. Returns
+    `previous` is the release before `fallback`, and `before` the reports before the switch. Returns
     the exit code; raises UserError after returning to `fallback`.
     """
     started_s = time.monotonic()
     try:
         with _signals(_stop):
             releases.activate(version)
-            releases.restart_service()
-            failure = wait_until_online(before, within_s)
+            releases.restart_services(cameras_in_use())
+            failure = _wait(before, within_s)
     except UserError as error:
         failure = str(error)
     except Exception as error:  # any error must lead to the rollback
@@ -178,10 +188,10 @@ def _go_back(
         releases.mark_incomplete(version)
     releases.activate(fallback)
     releases.set_previous(previous)
-    releases.restart_service()
+    releases.restart_services(cameras_in_use())
     releases.end_trial()
     releases.remove_release(version)
-    problem = wait_until_online(None, within_s)
+    problem = _wait({}, within_s)
     if problem is not None:
         raise UserError(
             f"{version} failed, and {fallback}, which runs again, is not online: {problem}"
@@ -189,96 +199,9 @@ def _go_back(
     raise UserError(f"{version} did not come online ({failure}); {fallback} runs again")
 
 
-def wait_until_online(
-    before: DeviceReport | None,
-    within_s: float,
-    read: Callable[[], DeviceReport] = read_report,
-    clock: Callable[[], float] = time.monotonic,
-    wait: Callable[[float], None] = time.sleep,
-) -> str | None:
-    """Wait until the restarted service is online and stays so for STEADY_S.
-
-    Returns None if this happens within `within_s` seconds, else the problem.
-
-    `before` is the report before the restart: the process must differ from that in
-    `before`, and a broker, a camera, or an outbox with a problem in `before` may still have it.
-    """
-    until_s = clock() + within_s
-    online_since_s: float | None = None
-    process = 0
-    problem, crash = "it does not run", ""
-    while clock() < until_s:
-        try:
-            report = read()
-        except UserError as error:  # the file may be incomplete, or from the old process
-            online_since_s, problem = None, str(error)
-            wait(POLL_S)
-            continue
-        problem = find_problem(before, report) or ""
-        if report.service is not None and report.service.failed:
-            crash = problem  # kept, because the next attempt reports only "starting"
-        same = report.service is not None and report.service.process == process
-        if problem or not same:
-            online_since_s = None
-            process = report.service.process if report.service else 0
-        if not problem:
-            online_since_s = clock() if online_since_s is None else online_since_s
-            if clock() - online_since_s >= STEADY_S:
-                return None
-        wait(POLL_S)
-    return crash or problem or "it does not stay online"
-
-
-def find_problem(before: DeviceReport | None, report: DeviceReport) -> str | None:
-    """Return why the service is not online according to `report`; None if it is online."""
-    service, status = report.service, report.status
-    if service is None:
-        return "systemd does not reply"
-    if not service.running or status is None:
-        row = next(line for line in screen_lines(report) if line.startswith("service"))
-        return row.split(None, 1)[1]
-    if (
-        before is not None
-        and before.service is not None
-        and before.service.process == service.process
-    ):
-        return "the old process still runs"
-    if status["pid"] != service.process or not report.fresh:
-        return "it has not written its status"
-    return _status_problem(status, _problems_before(before))
-
-
-def _problems_before(before: DeviceReport | None) -> set[str]:
-    """Return those of `broker`, `outbox`, and `camera` that had a problem before the switch."""
-    if before is None or before.status is None:
-        return set()
-    health = before.status["health"]
-    healthy = {
-        "broker": health.get("connected", True),
-        "outbox": health.get("outbox_on_disk", True),
-        "camera": health.get("camera", "ok") == "ok",
-    }
-    return {part for part, ok in healthy.items() if not ok}
-
-
-def _status_problem(status: dict[str, Any], ignored: set[str]) -> str | None:
-    """Return the problem that the daemon reports in its status; skip the parts in `ignored`.
-
-    The status may be that of another version, so only the keys that are needed must exist.
-    """
-    health = status["health"]
-    if "camera" not in health:
-        return "its status has the format of another version and cannot be evaluated"
-    if "broker" not in ignored and not health.get("connected", False):
-        failure = status.get("broker_failure") or "connecting"
-        return f"it is not connected to the broker: {failure}"
-    if "outbox" not in ignored and not health.get("outbox_on_disk", True):
-        return "its outbox is not on the disk"
-    if "camera" not in ignored and health["camera"] != "ok":
-        warnings = health.get("warnings")
-        text = ", ".join(map(str, warnings)) if isinstance(warnings, list) else ""
-        return f"its camera is {health['camera']}: {text or 'waiting'}"
-    return None
+def _wait(before: Mapping[str, DeviceReport], within_s: float) -> str | None:
+    cameras = cameras_in_use()
+    return wait_until_online(before, within_s, lambda: read_reports(cameras))
 
 
 def _signals(stop: Handler) -> AbstractContextManager[None]:

@@ -14,8 +14,9 @@ from pathlib import Path
 import pytest
 
 from edge.common.paths import PACKAGE
+from tests.support.camera.mjpeg_server import MjpegCamera
 from tests.support.cli_process import ROOT
-from tests.support.footage.visit_clip import BARE_S, frame_at
+from tests.support.footage.visit_clip import BARE_S, EMPTY_S, frame_at
 from tests.support.ports import free_port
 from tests.support.systemd.bundles import NO_BROKER, PYTHON_OF, Variant, make_bundle
 from tests.support.systemd.debian_container import Machine, require_tools
@@ -361,6 +362,154 @@ def test_manual_rollback(device: Device, variants: dict[str, Path], first: str) 
     device.wait_online()
 
 
+def numbers_of(device: Device, name: str) -> list[int]:
+    """Return `seq` of each event of the device `name`."""
+    return [event["seq"] for event in device.subscriber.bodies(f"{name}/events")]
+
+
+def wait_for_event(device: Device, name: str, event_type: str) -> None:
+    """Wait until `event_type` is the newest event of the device `name`."""
+
+    def is_newest() -> bool:
+        events = device.subscriber.bodies(f"{name}/events")
+        return bool(events) and events[-1]["event_type"] == event_type
+
+    device.subscriber.wait_for(is_newest, f"{event_type} of {name}")
+
+
+def show(camera: MjpegCamera, second: float) -> None:
+    """Show the bundled clip at `second` from now on, with pictures that are not all the same."""
+    camera.show([frame_at(second), frame_at(second + 0.3)])
+
+
+def visit(device: Device, name: str, camera: MjpegCamera) -> None:
+    """Let a person come into view of a camera that shows nobody, and leave."""
+    show(camera, BARE_S)
+    wait_for_event(device, name, "no_mask_start")
+    show(camera, EMPTY_S)
+    wait_for_event(device, name, "no_mask_end")
+
+
+DOOR2 = "mask-patrol@door2.service"
+
+
+def add_camera(device: Device, name: str, source: str) -> subprocess.CompletedProcess[str]:
+    command = ("mask-patrol", "camera", "add", name, "--source", source, "--title", "Tür 2")
+    return device.machine.run(*command, "--within", "120", check=False)
+
+
+def assert_second_camera_is_installed(device: Device, port: int) -> None:
+    machine = device.machine
+    assert machine.run("systemctl", "is-enabled", DOOR2).stdout == "enabled\n"
+    device.wait_online()
+    screen = machine.run("mask-patrol", "status").stdout
+    assert re.search(r"(?m)^mask-patrol +ok +door1: running", screen), screen
+    assert re.search(r"(?m)^door2 +ok +Tür 2 \(door2\): running", screen), screen
+    assert "device Tür 2 (door2)" in machine.run("mask-patrol", "status", "door2").stdout
+    assert device.status()["cameras"]["door2"]["status"]["device"] == "door2"
+    # Only root may read the password of the camera, which messages hide.
+    assert "secret" not in device.path("/etc/mask-patrol/door2.toml").read_text()
+    listed = machine.run("mask-patrol", "camera", "list").stdout
+    assert re.search(rf"(?m)^door2 +{DOOR2} +http://127.0.0.1:{port}/", listed), listed
+    modes = machine.run(
+        "stat", "-c", "%a %U %G", "/etc/mask-patrol/door2.toml",
+        "/etc/mask-patrol/door2.credentials", "/run/mask-patrol-cameras/door2/status.json",
+        "/var/lib/mask-patrol/cameras/door2",
+    )  # fmt: skip
+    assert modes.stdout.splitlines() == [
+        "640 root mask-patrol",
+        "700 root root",
+        "644 mask-patrol mask-patrol",
+        "700 mask-patrol mask-patrol",
+    ]
+
+
+@pytest.mark.slow
+@pytest.mark.usefixtures("first")
+def test_second_camera_is_unplugged_and_returns(device: Device) -> None:
+    machine, before = device.machine, device.files().keys()
+    show(device.camera, EMPTY_S)
+    machine.run("systemctl", "restart", "mask-patrol")  # it forgets the person that kept still
+    empty = [frame_at(EMPTY_S), frame_at(EMPTY_S + 0.3)]
+    with MjpegCamera(empty) as second:
+        result = add_camera(device, "door2", second.url)
+        assert result.returncode == 0, result.stdout + result.stderr
+        assert "sudo systemctl reload mask-patrol@door2" in result.stdout
+        assert_second_camera_is_installed(device, second.port)
+        result = add_camera(device, "door2", "demo")
+        assert (result.returncode, "there is a camera door2 already" in result.stderr) == (2, True)
+        # A camera that does not deliver leaves nothing behind.
+        result = add_camera(device, "door3", "rtsp://127.0.0.1:1/none")
+        assert result.returncode == 1
+        assert "door3 was not added: its check failed" in result.stderr
+        assert not [name for name in device.files() if "door3" in name]
+        already = len(numbers_of(device, "door1"))
+        visit(device, "door1", device.camera)
+        show(second, BARE_S)
+        wait_for_event(device, "door2", "no_mask_start")
+    # Unplugged: the other camera continues, and status names the problem.
+    wait_for_event(device, "door2", "no_mask_end")
+    visit(device, "door1", device.camera)
+    result = machine.run("mask-patrol", "status", check=False)
+    assert result.returncode == 1
+    assert re.search(r"(?m)^mask-patrol +ok ", result.stdout), result.stdout
+    assert re.search(r"(?m)^door2 +PROBLEM +.*its camera is reopening", result.stdout)
+    with MjpegCamera(empty, port=second.port) as second:
+        device.wait_online()
+        visit(device, "door2", second)
+        visit(device, "door1", device.camera)
+        first_numbers = numbers_of(device, "door1")[already:]
+        assert len(set(first_numbers)) == 6
+        for numbers in (first_numbers, numbers_of(device, "door2")):
+            assert sorted(set(numbers)) == list(range(min(numbers), max(numbers) + 1))
+        result = machine.run("mask-patrol", "camera", "remove", "door2", "--purge")
+        assert result.stdout == "door2 is removed.\n"
+    device.wait_online()
+    assert device.files().keys() ^ before <= {"/var/lib/mask-patrol/cameras"}
+    show(device.camera, BARE_S)
+
+
+@pytest.mark.soak
+@pytest.mark.usefixtures("first")
+def test_updates_treat_all_cameras(
+    device: Device, installer: str, variants: dict[str, Path]
+) -> None:
+    machine = device.machine
+
+    def processes() -> set[str]:
+        return {device.process(), device.process(DOOR2)}
+
+    with MjpegCamera([frame_at(BARE_S), frame_at(BARE_S + 0.3)]) as second:
+        assert add_camera(device, "door2", second.url).returncode == 0
+        old = processes()
+        code, output = device.update(variants["good"])
+        assert code == 0, output
+        assert "as the camera of door2" in output
+        updated = processes()
+        assert not updated & old
+        machine.run(installer, "--offline")
+        assert not processes() & updated
+        device.wait_online()
+        assert "Nothing to change" in machine.run(installer, "--offline").stdout
+
+        # Without the data partition, events are in memory.
+        machine.run("systemctl", "stop", "mask-patrol", DOOR2)
+        machine.run("systemctl", "restart", "mask-patrol-data", check=False)
+        machine.run("systemctl", "start", DOOR2)
+        wait_until(
+            lambda: "MEMORY" in machine.run("mask-patrol", "status", "door2", check=False).stdout,
+            "events in memory",
+            PATIENCE_S,
+        )
+        machine.run("systemctl", "stop", DOOR2)
+        machine.run("umount", "/var/lib/mask-patrol")
+        machine.run("systemctl", "reset-failed", "mask-patrol-data")
+        machine.run("systemctl", "start", "mask-patrol", DOOR2)
+        device.wait_online()
+        left = machine.run("mask-patrol", "camera", "remove", "door2").stdout
+        assert "Left: /var/lib/mask-patrol/cameras/door2 (sudo rm -r" in left
+
+
 @pytest.mark.slow
 def test_unusable_bundles_are_refused(
     device: Device, variants: dict[str, Path], first: str
@@ -572,8 +721,12 @@ def test_uninstall_names_and_keeps_data_until_purged(device: Device, installer: 
     before = device.files()
     device.write_credentials()
     machine.run(installer, "--offline", "--config", device.write_config())
-    device.wait_online()
+    # A further camera that does not come online.
+    machine.run("mask-patrol", "camera", "add", "door2", "--source", "rtsp://127.0.0.1:1/none",
+                "--keep", "--within", "1", check=False)  # fmt: skip
+    wait_until(lambda: device.process(DOOR2) != "0", "the daemon of door2 runs", PATIENCE_S)
     result = machine.run("/opt/mask-patrol/current/share/mask-patrol/install.sh", "uninstall")
+    assert device.process(DOOR2) == "0"
     assert "Left: /etc/mask-patrol (" in result.stdout
     assert "Left: /var/lib/mask-patrol (" in result.stdout
     device.subscriber.wait_for(

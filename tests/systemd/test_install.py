@@ -38,6 +38,7 @@ uname*) cat "$ROOT/bundle/MACHINE" ;;
 "systemctl --version") echo "systemd 257 (257)" ;;
 "systemctl show --property=MainPID"*) reply pid || echo 0 ;;
 "systemctl show --property=NeedDaemonReload"*) reply reload || echo no ;;
+"systemctl is-enabled mask-patrol@"*) reply cameras; [ -e "$ROOT/replies/cameras" ] ;;
 "systemctl is-enabled"*) reply enabled; [ -e "$ROOT/replies/enabled" ] ;;
 "systemctl enable"*) echo enabled >"$ROOT/replies/enabled" ;;
 "systemctl daemon-reload") rm -f "$ROOT/replies/reload" ;;
@@ -662,6 +663,65 @@ def test_configuration_that_is_another_file_is_refused(first: Root) -> None:
     first.config.hardlink_to(victim)
     assert "link count 2" in first.install(code=2)
     assert stat.S_IMODE(victim.stat().st_mode) == 0o600
+
+
+def write_camera(root: Root, text: str) -> Path:
+    """Write a further camera with the settings `text`; return its settings file."""
+    folder = root.config.parent
+    (folder / "door2.credentials").mkdir(parents=True, exist_ok=True)
+    (folder / "door2.toml").write_text(text)
+    return folder / "door2.toml"
+
+
+def test_further_camera_is_checked_closed_and_restarted(first: Root) -> None:
+    settings = write_camera(first, "[mqtt]\nhots = 'x'\n")
+    (first.config.parent / "backup.toml").write_text("no camera, and no settings\n")
+    first.set_version("2")
+    output = first.install(code=2)
+    assert "unknown setting `mqtt.hots`" in output
+    assert f"the new version was not activated: correct {settings}" in output
+    assert first.current == "1"
+    settings.write_text("[camera]\nsource = 'picamera2'\n[mqtt]\nhost = 'b'\n")
+    settings.chmod(0o646)
+    first.reply("cameras", "enabled\n")
+    output = first.install()
+    assert first.calls("systemctl restart") == [
+        "systemctl restart mask-patrol.service mask-patrol@door2.service"
+    ]
+    assert stat.S_IMODE(settings.stat().st_mode) == 0o640
+    assert apt_commands(first) == ["update"]
+    assert "picamera2, which is not installed" in output
+    first.reply("cameras", None)  # turned off; but the stub says that every unit is active
+    assert "Nothing to change" in first.install()
+
+
+def test_first_camera_that_is_turned_off_stays_off(root: Root) -> None:
+    write_camera(root, "[mqtt]\nhost = 'b'\n")
+    root.reply("cameras", "enabled\n")
+    root.install()
+    assert root.calls("systemctl restart") == ["systemctl restart mask-patrol@door2.service"]
+    assert not root.calls("systemctl enable --quiet mask-patrol.service")
+    # With a configuration of its own it is wanted.
+    root.reply("enabled", None)
+    root.install("--config", str(root.write_config()))
+    assert root.calls("systemctl enable --quiet mask-patrol.service")
+
+
+def test_uninstall_removes_further_cameras(first: Root) -> None:
+    (first.folder / "usr/local/sbin/mask-patrol-read-only").write_text("#!/bin/sh\n")
+    settings = write_camera(first, "")
+    link = first.folder / "etc/systemd/system/multi-user.target.wants/mask-patrol@gone.service"
+    link.parent.mkdir(parents=True)
+    link.symlink_to("/nowhere")
+    template = first.folder / "usr/local/lib/systemd/system/mask-patrol@.service"
+    assert template.exists()
+    first.install("uninstall")
+    assert "systemctl disable --quiet mask-patrol@gone.service" in first.calls("systemctl")
+    assert "systemctl stop mask-patrol@*.service" in first.calls("systemctl")
+    assert not template.exists()
+    assert settings.exists()
+    first.install("uninstall", "--purge")
+    assert not settings.exists()
 
 
 def apt_commands(root: Root) -> list[str]:

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from edge.config.installed_camera import InstalledCamera
 from edge.config.settings import Settings
 from edge.health.systemd_notify import KEEP_ALIVES_PER_PERIOD
 from edge.mqtt.publisher import HANG_TIMEOUT_S
@@ -97,6 +98,34 @@ def test_dashboard_does_not_get_the_daemons_account() -> None:
         service(SYSTEMD / "units" / "mask-patrol.service")["ExecStart"].split()[-1]
     )
     assert configuration.parent not in dashboard.parents
+
+
+def test_further_cameras_have_the_settings_of_the_first_one() -> None:
+    """Only what is about its files differs, and what the first one keeps from the past."""
+    first, further = (
+        [
+            line
+            for line in (SYSTEMD / "units" / name).read_text().splitlines()
+            if line and not line.startswith("#")
+        ]
+        for name in ("mask-patrol.service", "mask-patrol@.service")
+    )
+    assert [line for line in further if line not in first] == [
+        "Description=Mask Patrol: detect people without a mask, camera %i",
+        "After=network.target time-set.target mask-patrol-data.service",
+        "ExecStart=/opt/mask-patrol/current/bin/mask-patrol run --config /etc/mask-patrol/%i.toml",
+        "Environment=STATE_DIRECTORY=/var/lib/mask-patrol/cameras/%i",
+        "RuntimeDirectory=mask-patrol-cameras/%i",
+        "LoadCredential=mask-patrol:/etc/mask-patrol/%i.credentials",
+    ]
+    missing = {line.partition("=")[0] for line in first if line not in further}
+    replaced = {"Description", "After", "ExecStart", "RuntimeDirectory", "LoadCredential"}
+    assert missing - replaced == {"CacheDirectory", "LogsDirectory"}
+    door2 = InstalledCamera("door2")
+    text = "\n".join(further).replace("%i", door2.name)
+    for path in (door2.configuration, door2.state, door2.credentials):
+        assert str(path) in text
+    assert f"RuntimeDirectory={door2.runtime.relative_to('/run')}\n" in text
 
 
 def test_camera_devices_are_allowed() -> None:

@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from edge.common.errors import UserError
+from edge.config.installed_camera import FIRST_CAMERA, InstalledCamera
 from edge.service import releases
 from tests.support.systemd.releases import installed_releases
 
@@ -128,7 +129,7 @@ def test_folder_of_credentials_may_be_a_link_of_the_administrator(
 
 def password_of_the_check(folder: Path, monkeypatch: pytest.MonkeyPatch) -> str:
     """Return the password that the check of a release gets, with the credentials in `folder`."""
-    monkeypatch.setattr(releases, "CREDENTIALS", folder)
+    monkeypatch.setattr(InstalledCamera, "credentials", folder)
     monkeypatch.setattr(pwd, "getpwnam", lambda _name: pwd.getpwuid(os.getuid()))
     given: dict[str, str] = {}
 
@@ -137,5 +138,5 @@ def password_of_the_check(folder: Path, monkeypatch: pytest.MonkeyPatch) -> str:
         return subprocess.CompletedProcess([], 0)
 
     monkeypatch.setattr(subprocess, "run", run)
-    assert releases.check_release("1")
+    assert releases.check_release("1", FIRST_CAMERA)
     return given["MASK_PATROL_MQTT_PASSWORD"]

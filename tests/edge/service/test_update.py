@@ -13,9 +13,9 @@ import pytest
 
 from edge.common.errors import UserError
 from edge.service import releases, systemd_unit, update
+from edge.service.online import POLL_S, STEADY_S, find_problem, wait_until_online
 from edge.service.status import DeviceReport
 from edge.service.systemd_unit import ServiceState
-from edge.service.update import POLL_S, STEADY_S, find_problem, wait_until_online
 from tests.support.cli_process import mask_patrol, mask_patrol_error
 from tests.support.systemd.releases import installed_releases
 
@@ -64,7 +64,9 @@ class Timeline:
         self.now_s += seconds
 
     def outcome(self, within_s: float = 30.0, before: DeviceReport | None = OLD) -> str | None:
-        return wait_until_online(before, within_s, self.read, lambda: self.now_s, self.wait)
+        befores = {} if before is None else {"mask-patrol": before}
+        read = lambda: {"mask-patrol": self.read()}  # noqa: E731
+        return wait_until_online(befores, within_s, read, lambda: self.now_s, self.wait)
 
 
 def test_online_needs_a_steady_service() -> None:
@@ -172,12 +174,13 @@ def test_unreadable_status_is_read_again() -> None:
     timeline = Timeline([report()])
     errors = iter([UserError("status.json was written by another version")])
 
-    def read() -> DeviceReport:
+    def read() -> dict[str, DeviceReport]:
         for error in errors:
             raise error
-        return timeline.read()
+        return {"mask-patrol": timeline.read()}
 
-    outcome = wait_until_online(OLD, 30.0, read, lambda: timeline.now_s, timeline.wait)
+    before = {"mask-patrol": OLD}
+    outcome = wait_until_online(before, 30.0, read, lambda: timeline.now_s, timeline.wait)
     assert outcome is None
     assert timeline.now_s == pytest.approx(POLL_S + STEADY_S)
 
@@ -216,7 +219,7 @@ def calls(device: Path, monkeypatch: pytest.MonkeyPatch) -> list[str]:
     for version in ("1", "2", "3"):
         (device / version / "pyvenv.cfg").touch()
     monkeypatch.setattr(releases, "activate", activate)
-    monkeypatch.setattr(releases, "restart_service", lambda: calls.append("restart"))
+    monkeypatch.setattr(releases, "restart_services", lambda _: calls.append("restart"))
     monkeypatch.setattr(update, "wait_until_online", online)
     monkeypatch.setattr(update, "_require_installation", lambda: None)
     return calls

@@ -121,24 +121,29 @@ class Device:
     def releases(self) -> set[str]:
         return {path.name for path in self.path(RELEASES).iterdir() if not path.is_symlink()}
 
-    def process(self) -> str:
-        """Return the PID of the daemon."""
-        return self.machine.property("MainPID")
+    def process(self, unit: str = "mask-patrol.service") -> str:
+        """Return the PID of a daemon."""
+        return self.machine.property("MainPID", unit)
+
+    def status(self) -> dict[str, Any]:
+        """Return what `mask-patrol status --json` prints."""
+        printed = self.machine.run("mask-patrol", "status", "--json", check=False).stdout
+        return dict(json.loads(printed))
 
     def health(self) -> dict[str, Any]:
         """Return the newest health report in the daemon's status file, or {} without a report."""
-        printed = self.machine.run("mask-patrol", "status", "--json", check=False).stdout
-        return dict((json.loads(printed)["status"] or {}).get("health", {}))
+        return dict((self.status()["status"] or {}).get("health", {}))
 
     def wait_online(self) -> None:
-        """Wait until the daemon is healthy and has published `online`."""
+        """Wait until all cameras are healthy and the first one has published `online`."""
         wait_until(
             lambda: self.machine.run("mask-patrol", "status", check=False).returncode == 0,
             "mask-patrol status reports no problem",
             PATIENCE_S,
         )
         self.subscriber.wait_for(
-            lambda: self.subscriber.bodies("status")[-1:] == ["online"], "online at the broker"
+            lambda: self.subscriber.bodies("door1/status")[-1:] == ["online"],
+            "online at the broker",
         )
 
     def update(self, path: Path | str, *more: str) -> tuple[int, str]:

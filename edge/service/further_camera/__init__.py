@@ -1,0 +1,1 @@
+"""Installing and removing further cameras of the service: `mask-patrol camera`."""
