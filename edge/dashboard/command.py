@@ -95,4 +95,4 @@ def _dashboard(
         from edge.dashboard.demo import demo
 
         return demo(settings)
-    return dashboard(settings)
+    return dashboard(settings, options.config)

@@ -1,8 +1,9 @@
-"""The daemon on the same device: its live picture, the settings drawn on it, and its snapshots."""
+"""The daemons on the same device: the live picture of each, the settings drawn on it, snapshots."""
 
 from __future__ import annotations
 
 import json
+import logging
 import socket
 import time
 from dataclasses import dataclass
@@ -12,10 +13,13 @@ from typing import Any, Literal
 import msgspec
 
 from edge.common.errors import UserError
-from edge.config.settings import Settings
+from edge.config.installed_camera import FIRST_CAMERA, InstalledCamera, further_cameras
+from edge.config.settings import Settings, load_settings
 from edge.daemon.camera_file import Drawing
 from edge.daemon.preview_server import SettingsInUse, StoredList, preview_socket
 from edge.events.snapshot import StoredSnapshot
+
+log = logging.getLogger(__name__)
 
 TIMEOUT_S = 3.0
 CONNECT_RETRY_S = 0.05
@@ -54,14 +58,19 @@ class ConfigStatus:
 
 
 class LocalCamera:
-    """Talks to the daemon through its UNIX socket; the daemon saves what is drawn. Thread-safe."""
+    """Talks to a daemon through its UNIX socket; the daemon saves what is drawn. Thread-safe."""
 
-    def __init__(self, settings: Settings) -> None:
-        """Use the preview socket of `settings`; raises UserError when its path is invalid."""
-        self._camera = settings.camera
+    def __init__(self, settings: Settings, installed: InstalledCamera = FIRST_CAMERA) -> None:
+        """Use the preview socket of `settings`, which are those of `installed` if it is installed.
+
+        Raises UserError when the path of the socket is invalid.
+        """
+        #: The name and the title of the device.
+        self.device, self.title = settings.device, settings.title
+        self._camera, self._runtime = settings.camera, installed.runtime
         #: Whether the settings turn snapshots on.
         self.has_snapshots = settings.snapshot.enabled
-        preview_socket(self._camera)
+        self._socket_path()
 
     def view(self) -> CameraView:
         """Return what the camera sees now; raises UserError when the daemon does not answer."""
@@ -125,6 +134,9 @@ class LocalCamera:
             raise UserError(str(problem))
         return picture
 
+    def _socket_path(self) -> Path:
+        return preview_socket(self._camera, self._runtime)
+
     def _ask(self, command: bytes) -> SettingsInUse:
         try:
             return msgspec.json.decode(self._request(command), type=SettingsInUse)
@@ -134,7 +146,7 @@ class LocalCamera:
     def _request(self, command: bytes) -> bytes:
         """Send `command` to the daemon and return its answer; raises UserError."""
         answer = bytearray()
-        path = preview_socket(self._camera)
+        path = self._socket_path()
         try:
             with socket.socket(socket.AF_UNIX) as daemon:
                 daemon.settimeout(TIMEOUT_S)
@@ -150,6 +162,28 @@ class LocalCamera:
                 " is it running on this device, with camera.preview = true?"
             ) from None
         return bytes(answer)
+
+
+def local_cameras(
+    settings: Settings, config: Path | None = None, root: Path = Path("/")
+) -> dict[str, LocalCamera]:
+    """Return the cameras of this device whose preview is on, by the names of their devices.
+
+    These are the camera of `settings`, read from the file `config`, and the further cameras of the
+    service below `root` if `config` is the settings file of its first one. Raises UserError when
+    the path of a socket is invalid.
+    """
+    found = [LocalCamera(settings)] if settings.camera.preview else []
+    if config == InstalledCamera(root=root).configuration:
+        for camera in further_cameras(root):
+            try:
+                own = load_settings(camera.configuration)
+            except UserError as error:
+                log.warning("the Camera page leaves out %s: %s", camera.name, error)
+                continue
+            if own.camera.preview:
+                found.append(LocalCamera(own, camera))
+    return {camera.device: camera for camera in found}
 
 
 def _saved(answer: SettingsInUse) -> tuple[Drawing, ConfigStatus]:

@@ -10,7 +10,7 @@ import secrets
 import signal
 import socket
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -42,7 +42,7 @@ from edge.dashboard.ingest.ingest import Ingest
 from edge.dashboard.ingest.subscriber import Subscriber
 from edge.dashboard.ingest.validation import MessageValidator
 from edge.dashboard.live.live_state import LiveState
-from edge.dashboard.local_camera import LocalCamera
+from edge.dashboard.local_camera import LocalCamera, local_cameras
 from edge.dashboard.pages.app import make_app
 from edge.dashboard.pages.page_context import PageContext
 from edge.dashboard.picture_check.worker_client import WorkerClient
@@ -60,8 +60,10 @@ SHUTDOWN_TIMEOUT_S = 2
 STOP_SIGNALS = (signal.SIGTERM, signal.SIGINT)
 
 
-def dashboard(settings: Settings) -> int:
+def dashboard(settings: Settings, config: Path | None = None) -> int:
     """Serve the dashboard until SIGTERM or Ctrl-C, and return the exit code.
+
+    `config` is the file from which `settings` were read, None without one.
 
     Raises UserError and UsageError.
     """
@@ -77,7 +79,8 @@ def dashboard(settings: Settings) -> int:
     limits = ConnectionLimits(wanted.proxies)
     with _lock_state_directory() as folder, _bind(wanted, limits) as listener:
         engine = open_database(wanted.database)
-        services = _Services.build(settings, engine, folder, broker)
+        cameras = local_cameras(settings, config)
+        services = _Services.build(settings, engine, folder, broker, cameras)
         app = make_app(
             services.context, wanted.names, wanted.password_on_loopback, bool(wanted.proxies)
         )
@@ -109,7 +112,13 @@ class _Services:
     context: PageContext
 
     @staticmethod
-    def build(settings: Settings, engine: sa.Engine, folder: Path, broker: Broker) -> _Services:
+    def build(
+        settings: Settings,
+        engine: sa.Engine,
+        folder: Path,
+        broker: Broker,
+        cameras: Mapping[str, LocalCamera],
+    ) -> _Services:
         """Create the services and connect them with each other, without starting them."""
         wanted = settings.dashboard
         live_state = LiveState()
@@ -144,7 +153,7 @@ class _Services:
             hashing,
             LoginAttempts(hashing, attempts),
             WorkerClient(settings),
-            LocalCamera(settings) if settings.camera.preview else None,
+            cameras,
             broker.address,
             settings.mqtt.base,
             ingest.forget,

@@ -54,7 +54,7 @@ def make_app(
             *check_pages.ROUTES,
             *login_pages.ROUTES,
             camera_pages.PAGE_ROUTE,
-            *(camera_pages.DATA_ROUTES if context.local_camera else ()),
+            *(camera_pages.DATA_ROUTES if context.local_cameras else ()),
             *snapshot_pages.ROUTES,
             Mount("/static", StaticFiles(directory=DASHBOARD_FOLDER / "static")),
         ],

@@ -15,6 +15,7 @@ from edge.common.errors import UserError
 from edge.daemon.camera_file import Drawing
 from edge.daemon.preview_server import MAX_REQUEST_BYTES
 from edge.dashboard.local_camera import LocalCamera
+from edge.dashboard.pages.chosen_camera import camera_query, chosen_camera
 from edge.dashboard.pages.page_context import page_context
 from edge.dashboard.pages.request_body import BodyTooLargeError, read_body
 
@@ -34,10 +35,16 @@ class PostedDrawing(Drawing, frozen=True, kw_only=True):
 
 async def camera(request: Request) -> Response:
     """Return the page, or how to turn it on."""
-    context = page_context(request)
-    if context.local_camera is None:
+    context, shown = page_context(request), chosen_camera(request)
+    if shown is None:
         return context.render_turned_off(request, "camera")
-    return context.render(request, "camera.html")
+    return context.render(
+        request,
+        "camera.html",
+        cameras=context.local_cameras.values(),
+        shown_camera=shown,
+        query=camera_query(request, shown),
+    )
 
 
 async def view(request: Request) -> Response:
@@ -85,7 +92,7 @@ async def use(request: Request) -> Response:
 
 
 def _local_camera(request: Request) -> LocalCamera:
-    found = page_context(request).local_camera
+    found = chosen_camera(request)
     assert found is not None  # without a local camera these routes do not exist
     return found
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
@@ -74,7 +74,8 @@ class PageContext:
     hashing: HashingThread
     login_attempts: LoginAttempts
     picture_checker: WorkerClient
-    local_camera: LocalCamera | None = None
+    #: The cameras that the Camera page shows, by the names of their devices.
+    local_cameras: Mapping[str, LocalCamera] = field(default_factory=dict)
     #: The broker (`host:port`) and the first level of the topics, for the texts of empty pages.
     broker_address: str = ""
     topic_base: str = "maskpatrol"
@@ -91,7 +92,7 @@ class PageContext:
             trim_blocks=True,
             lstrip_blocks=True,
         )
-        pages = [*PAGES, ("/camera", "Camera")] if self.local_camera else list(PAGES)
+        pages = [*PAGES, ("/camera", "Camera")] if self.local_cameras else list(PAGES)
         self.templates.globals.update(
             version=__version__, pages=pages, labels=LABELS, endings=ENDINGS,
             conditions=CONDITIONS, condition_explanations=CONDITION_EXPLANATIONS,

@@ -34,11 +34,11 @@
 
   const pause = (ms) => new Promise((done) => setTimeout(done, ms));
 
-  /** Return the JSON of an answer; throws NoAnswerError, or an Error with the reported problem. */
+  /** Return the JSON of an answer about the camera that the page's own address names; throws NoAnswerError, or an Error with the reported problem. */
   async function request(address, options) {
     let response, body = {}, json = false;
     try {
-      response = await fetch(address, options);
+      response = await fetch(address + location.search, options);
       json = (response.headers.get("content-type") || "").startsWith("application/json");
       if (json) body = await response.json();
     } catch { throw new NoAnswerError("the dashboard does not answer"); }

@@ -14,7 +14,7 @@ import pytest
 from edge.common.errors import UserError
 from edge.config.settings import load_settings
 from edge.daemon.camera_file import Drawing
-from edge.dashboard.local_camera import UNREADABLE_ANSWER, ConfigStatus, LocalCamera
+from edge.dashboard.local_camera import UNREADABLE_ANSWER, ConfigStatus, LocalCamera, local_cameras
 from tests.support.dashboard.preview_daemons import PreviewDaemon
 
 ZONE = ((0.1, 0.1), (0.9, 0.1), (0.9, 0.9))
@@ -55,6 +55,33 @@ def daemon_answering(answer: Callable[[], bytes], folder: Path) -> Iterator[None
         thread.start()
         yield
         thread.join(20)
+
+
+def test_cameras_of_the_installed_service_are_found(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Those with a preview; settings that are wrong do not prevent the others."""
+    folder = tmp_path / "etc/mask-patrol"
+    on = "preview = true\n"
+    for name, preview in (("mask-patrol", on), ("door2", on), ("door3", ""), ("door4", "x")):
+        (folder / f"{name}.credentials").mkdir(parents=True)
+        text = f"device = '{name}'\ntitle = 'Tür'\n[camera]\n{preview}"
+        (folder / f"{name}.toml").write_text(text)
+    first = folder / "mask-patrol.toml"
+    settings = load_settings(first)
+    found = local_cameras(settings, first, tmp_path)
+    assert [(c.device, c.title) for c in found.values()] == [
+        ("mask-patrol", "Tür"),
+        ("door2", "Tür"),
+    ]
+    assert "the Camera page leaves out door4" in caplog.text
+    assert list(local_cameras(settings, tmp_path / "other.toml", tmp_path)) == ["mask-patrol"]
+    # Its own socket, once the daemon has created it.
+    runtime = tmp_path / "run/mask-patrol-cameras/door2"
+    runtime.mkdir(parents=True)
+    (runtime / "preview.sock").touch()
+    with pytest.raises(UserError, match=f"does not answer at {runtime}/preview.sock"):
+        found["door2"].view()
 
 
 def test_daemon_saves_the_drawing(config: Path) -> None:

@@ -45,7 +45,7 @@ def page_context_in(folder: Path) -> Iterator[PageContext]:
         hashing,
         LoginAttempts(hashing, attempts),
         WorkerClient(settings),
-        LocalCamera(settings),
+        {settings.device: LocalCamera(settings)},
         "broker.example:1883",
         "maskpatrol",
     )

@@ -61,7 +61,7 @@ def test_unexpected_error_is_logged_and_hidden(
 def test_page_that_is_off_says_how_to_turn_it_on(
     context: PageContext, path: str, lines: list[str]
 ) -> None:
-    context.local_camera = None
+    context.local_cameras = {}
     app = make_app(context, password_on_loopback=False)
     response = call_app(app, "GET", path)
     assert response.status == 404

@@ -10,9 +10,12 @@ from typing import Any
 import pytest
 from starlette.types import ASGIApp
 
-from edge.config.settings import load_settings
+from edge.config.settings import change, load_settings
 from edge.daemon.camera_file import MAX_CORNERS, MAX_EXCLUDED
+from edge.dashboard.local_camera import LocalCamera
+from edge.dashboard.pages.app import make_app
 from edge.dashboard.pages.camera_pages import MAX_BYTES
+from edge.dashboard.pages.page_context import PageContext
 from tests.support.dashboard.http_client import Response, call_app
 from tests.support.dashboard.preview_daemons import PreviewDaemon
 
@@ -42,6 +45,22 @@ def test_without_a_daemon_nothing_is_shown_or_saved(app: ASGIApp, tmp_path: Path
         assert "the daemon does not answer" in response.json()["error"]
     assert call_app(app, "GET", "/camera/use").json()["state"] == "away"
     assert not (tmp_path / "camera.toml").exists()
+
+
+def test_page_of_several_cameras_has_one_for_each(context: PageContext, tmp_path: Path) -> None:
+    first = load_settings(tmp_path / "door.toml")
+    second = change(first, device="door2", title="Tür 2", camera={"preview_socket": "/none"})
+    context.local_cameras = {s.device: LocalCamera(s) for s in (first, second)}
+    app = make_app(context, password_on_loopback=False)
+    page = call_app(app, "GET", "/camera", query="camera=door2").text
+    assert f'<a href="?camera={first.device}">{first.device}</a>' in page
+    assert '<a href="?camera=door2" aria-current="true">' in page
+    assert "Tür 2" in page
+    assert (
+        "at /none (" in call_app(app, "GET", "/camera/view", query="camera=door2").json()["error"]
+    )
+    assert str(tmp_path) in call_app(app, "GET", "/camera/view").json()["error"]
+    assert call_app(app, "GET", "/camera", query="camera=door3").status == 404
 
 
 @pytest.mark.usefixtures("daemon")

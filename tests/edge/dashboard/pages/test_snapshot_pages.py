@@ -7,7 +7,7 @@ from pathlib import Path
 
 from starlette.types import ASGIApp
 
-from edge.config.settings import Settings, change
+from edge.config.settings import Settings, change, load_settings
 from edge.dashboard.local_camera import LocalCamera
 from edge.dashboard.pages.app import make_app
 from edge.dashboard.pages.page_context import PageContext
@@ -63,8 +63,28 @@ def test_without_snapshots_the_page_says_why(app: ASGIApp, tmp_path: Path) -> No
 
 def test_page_needs_the_setting(context: PageContext, tmp_path: Path) -> None:
     camera = {"preview": True, "preview_socket": f"{tmp_path}/preview"}
-    context.local_camera = LocalCamera(change(Settings(), camera=camera))
+    context.local_cameras = {"door": LocalCamera(change(Settings(), camera=camera))}
     app = make_app(context, password_on_loopback=False)
     assert 'href="/camera/snapshots"' in call_app(app, "GET", "/camera").text
     response = call_app(app, "GET", "/camera/snapshots")
     assert (response.status, "turned off" in response.text) == (404, True)
+
+
+def test_page_shows_the_chosen_camera(context: PageContext, tmp_path: Path) -> None:
+    """With several cameras, that of the address; without one, the first with snapshots."""
+    first = load_settings(tmp_path / "door.toml")
+    without = change(first, device="door0", snapshot={"enabled": False})
+    second = change(first, device="door2", camera={"preview_socket": f"{tmp_path}/none"})
+    context.local_cameras = {s.device: LocalCamera(s) for s in (without, first, second)}
+    app = make_app(context, password_on_loopback=False)
+    with PreviewDaemon(tmp_path / "door.toml"):
+        page = call_app(app, "GET", "/camera/snapshots").text
+        assert "No snapshot is stored yet" in page
+        assert f'<a href="?camera={first.device}" aria-current="true">' in page
+        assert f'href="/camera?camera={first.device}"' in page
+        assert "door0" not in page
+        other = call_app(app, "GET", "/camera/snapshots", query="camera=door2")
+        assert (other.status, f"{tmp_path}/none" in other.text) == (503, True)
+    off = call_app(app, "GET", "/camera/snapshots", query="camera=door0")
+    assert (off.status, "turned off" in off.text) == (404, True)
+    assert call_app(app, "GET", "/camera/snapshots/x.jpg", query="camera=door0").status == 404
