@@ -315,6 +315,8 @@ write_answers() {
     if ! env | grep -q '^MASK_PATROL_SETUP_.*=.'; then return 0; fi
     change_settings "$release/bin/python" -P -m edge.service.first_settings "$config" "$ETC/credentials" ||
         exit "$?"
+    # Other programs must not get the passwords.
+    unset MASK_PATROL_SETUP_PASSWORD MASK_PATROL_SETUP_CAMERA
 }
 
 install_mosquitto() {
@@ -590,8 +592,8 @@ start_service() {
         say "$ETC/mask-patrol.toml, then: sudo systemctl enable --now mask-patrol"
         first=''
     elif [ "$broker" = here ] && printf '%s\n' "$settings" | grep -qx source=demo; then
-        say "Not started: the camera is the demo clip. Set your camera (camera.source) in"
-        say "$ETC/mask-patrol.toml, then: sudo systemctl enable --now mask-patrol"
+        say "Not started: the camera is the demo clip. Run this again with --camera and your camera, such as"
+        say "picamera2 or /dev/video0${dashboard:+, and with --dashboard}"
         first=''
     fi
     units="$first $(used_camera_units)"
@@ -639,7 +641,7 @@ clear_restart_pending() {
 # Prints what the dashboard has printed at its start: its addresses and, until a password is set, the
 # code with which it is set.
 show_dashboard() {
-    booted || return 0
+    if ! booted || ! systemctl is-active --quiet mask-patrol-dashboard.service; then return 0; fi
     waited_s=0 lines=''
     while [ -z "$lines" ] && [ "$waited_s" -lt 60 ]; do
         invocation=$(systemctl show --property=InvocationID --value mask-patrol-dashboard.service)

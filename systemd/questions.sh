@@ -22,7 +22,9 @@ TEXT
     *' --camera '*) ;;
     *)
         say_on_terminal "The camera: picamera2 (a Raspberry Pi's camera module), /dev/video0 (USB), or an address"
-        answer 'Camera' "$(found_camera)"
+        found=$(found_camera)
+        if [ -z "$found" ]; then say_on_terminal 'No camera is connected; Enter leaves it for later'; fi
+        answer 'Camera' "$found"
         export MASK_PATROL_SETUP_CAMERA="$answer"
         ;;
     esac
