@@ -244,7 +244,7 @@ missing = missing=; PATH="$$PATH:/usr/sbin:/sbin:$$(echo /usr/lib/postgresql/*/b
 
 # All programs that tests run: a broker, file system tools, a browser, a database, and a container.
 test-tools: broker-tools
-	@$(call wish,shellcheck:shellcheck systemd-analyze:systemd mmdebstrap:mmdebstrap systemd-nspawn:systemd-container)
+	@$(call wish,shellcheck:shellcheck systemd-analyze:systemd mmdebstrap:mmdebstrap systemd-nspawn:systemd-container ip:iproute2)
 	@$(call wish,chromium:chromium+fonts-dejavu-core initdb:postgresql)
 	@$(call prefer,chromium-headless-shell:chromium-headless-shell)
 

@@ -1,4 +1,7 @@
-"""`install.sh --broker here` on a booted Debian, with the mosquitto of Debian and two doors."""
+"""A first installation on a booted Debian: broker, door and dashboard, and a second door.
+
+The broker is the mosquitto of Debian. The dashboard is opened in a browser on this machine.
+"""
 
 from __future__ import annotations
 
@@ -9,6 +12,8 @@ from collections.abc import Iterator
 import cv2
 import pytest
 
+from tests.support.dashboard.dashboards import chromium, playwright
+from tests.support.dashboard.http_client import PASSWORD
 from tests.support.footage.visit_clip import BARE_S, frame_at
 from tests.support.systemd.bundles import PYTHON_OF, make_bundle
 from tests.support.systemd.debian_container import Machine, require_tools
@@ -56,6 +61,27 @@ def listening(machine: Machine) -> set[int]:
     return {int(port, 16) for address, port in LISTENING.findall(text) if address not in LOOPBACK}
 
 
+def require_alert_in_browser(machine: Machine, printed: str, address: str) -> None:
+    """Open the dashboard as the installer has printed, and wait for an alert on the page."""
+    found = re.search(r"(?m)^No password is set yet: open (\S+) and enter the code (\S+)$", printed)
+    assert found is not None, printed
+    assert found[1] == f"{address}/setup"
+    assert f"Dashboard: {address}\n" in printed
+    with playwright() as driver, chromium(driver) as browser:
+        page = browser.new_page()
+        page.set_default_timeout(1000.0 * PATIENCE_S)
+        page.goto(found[1])
+        for field, text in (("code", found[2]), ("password", PASSWORD), ("again", PASSWORD)):
+            page.fill(f"#{field}", text)
+        page.keyboard.press("Enter")
+        page.wait_for_url(f"{address}/")
+        page.wait_for_function("() => known.online && known.link.connected")
+        # An alert from before the dashboard subscribed is not shown.
+        machine.run("systemctl", "restart", "mask-patrol")
+        page.wait_for_selector("#alerts li.open >> text=no mask")
+        page.wait_for_selector("#devices .name:has-text('Tür 1')")
+
+
 def as_user(folder: str) -> tuple[str, ...]:
     """Return the prefix of a command that uses the credentials in `folder`."""
     read = " ".join(
@@ -66,9 +92,11 @@ def as_user(folder: str) -> tuple[str, ...]:
 
 
 def test_two_doors_at_a_broker_of_their_own(machine: Machine, installer: str) -> None:
-    site = f"device = 'door1'\n[camera]\nsource = '{CAMERA}'\n[mqtt]\nhealth_interval_s = 1.0\n"
-    (machine.root / "root/site.toml").write_text(site)
-    options = ("--offline", "--broker", "here", "--config", "/root/site.toml")
+    address = machine.connect()
+    options = (
+        "--offline", "--camera", CAMERA, "--broker", "here", "--name", "Tür 1",
+        "--dashboard", "network",
+    )  # fmt: skip
     printed = machine.run(installer, *options, "--no-start").stdout
     assert re.search(r"fingerprint \(SHA-256\) of its certificate is ([0-9A-F]{2}:){31}", printed)
     assert "Its address is door1.local, port 8883, with TLS and accounts only." in printed
@@ -81,7 +109,8 @@ def test_two_doors_at_a_broker_of_their_own(machine: Machine, installer: str) ->
     command = f"mask-patrol watch --config {CONFIG} >{readable} 2>&1"
     watch = machine.start(*as_user("/etc/mask-patrol-dashboard"), "sh", "-c", command)
     wait_until(lambda: "Watching" in alerts.read_text(), "the reader", PATIENCE_S)
-    machine.run("systemctl", "start", "mask-patrol")
+    printed = machine.run(installer, *options).stdout
+    require_alert_in_browser(machine, printed, f"http://{address}:8080")
     wait_until(lambda: "door1" in alerts.read_text(), "an alert of door1", PATIENCE_S)
 
     # The second door does what the command prints; it is another process of this machine.
@@ -118,7 +147,7 @@ def test_two_doors_at_a_broker_of_their_own(machine: Machine, installer: str) ->
 
     # A second run changes nothing, and restarts nothing.
     processes = [machine.property("MainPID", unit) for unit in ("mask-patrol", "mosquitto")]
-    assert "Nothing to change" in machine.run(installer, *options[:3]).stdout
+    assert "Nothing to change" in machine.run(installer, *options[:5]).stdout
     assert [machine.property("MainPID", unit) for unit in ("mask-patrol", "mosquitto")] == processes
     assert machine.run("mask-patrol", "broker", "list").stdout.splitlines()[1:] == [
         f"account      {name}" for name in ("dashboard", "door1", "door2")

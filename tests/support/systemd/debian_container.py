@@ -27,7 +27,7 @@ PACKAGES = (
 CACHE = ROOT / ".cache" / "roots"
 #: Timers that would change files during a test.
 MASKED = ("apt-daily.timer", "apt-daily-upgrade.timer", "dpkg-db-backup.timer", "man-db.timer")
-TOOLS = ("mmdebstrap", "systemd-nspawn", "nsenter")
+TOOLS = ("mmdebstrap", "systemd-nspawn", "nsenter", "ip")
 BOOT_S, COMMAND_S = 60.0, 300.0
 
 
@@ -64,7 +64,8 @@ class Machine:
     ) -> None:
         """Unpack a Debian `suite` with the packages `more` into `folder`.
 
-        With a private network, the machine has a loopback interface of its own and no other.
+        With a private network, the machine has a loopback interface of its own and, before
+        `connect`, no other.
         """
         self.root = folder
         self._options = ["--private-network"] if private_network else []
@@ -90,6 +91,21 @@ class Machine:
             )
         wait_until(self._is_up, f"systemd runs (see {self._log})", BOOT_S)
         return self
+
+    def connect(self) -> str:
+        """Connect the private network with this machine; return the machine's address in it."""
+        name, subnet = f"mp{self._init}"[:15], f"10.213.{self._init % 250}"
+        inside = ["nsenter", "--target", str(self._init), "--net", "ip"]
+        for command in (
+            ["ip", "link", "add", name, "type", "veth", "peer", "eth0", "netns", str(self._init)],
+            ["ip", "address", "add", f"{subnet}.1/30", "dev", name],
+            ["ip", "link", "set", name, "up"],
+            [*inside, "address", "add", f"{subnet}.2/30", "dev", "eth0"],
+            [*inside, "link", "set", "eth0", "up"],
+            [*inside, "route", "add", "default", "via", f"{subnet}.1"],
+        ):
+            subprocess.run(command, check=True)
+        return f"{subnet}.2"
 
     def _is_up(self) -> bool:
         assert self._container is not None
