@@ -315,8 +315,9 @@ write_answers() {
     if ! env | grep -q '^MASK_PATROL_SETUP_.*=.'; then return 0; fi
     change_settings "$release/bin/python" -P -m edge.service.first_settings "$config" "$ETC/credentials" ||
         exit "$?"
-    # Other programs must not get the passwords.
-    unset MASK_PATROL_SETUP_PASSWORD MASK_PATROL_SETUP_CAMERA
+    # Other programs must not get the passwords. That there is an answer is used below.
+    unset MASK_PATROL_SETUP_PASSWORD
+    if [ -n "${MASK_PATROL_SETUP_CAMERA-}" ]; then MASK_PATROL_SETUP_CAMERA=written; fi
 }
 
 install_mosquitto() {
