@@ -118,13 +118,10 @@ explore: $(VENV)/.train ## Report on DATA="folder folder…" before training: ru
 	@$(call split,data,DATA,--data=); $(call split,args,EXPLORE_ARGS); \
 		$(BIN)/python -m training explore "$${data[@]}" "$${args[@]}"
 
-train: $(VENV)/.train ## Train on DATA="folder folder…" into RUN (default: runs/mask; CLASSES=3: runs/mask3)
+train: $(VENV)/.train ## Train on DATA="folder folder…" into RUN (default: runs/mask) for CLASSES=2 or 3 labels
 	@$(call require,DATA,your pictures: make train DATA='face-mask-12k scenes')
 	@$(call split,data,DATA,--data=); $(call split,args,TRAIN_ARGS); $(call RUN_ONLY,TRAIN_ARGS); \
-		run="$${RUN:-runs/mask}"; if [ "$${CLASSES}" = 3 ]; then run="$${RUN:-runs/mask3}"; fi; \
-		$(BIN)/python -m training train "$${data[@]}" --classes="$${CLASSES}" --run-folder="$${run}" "$${args[@]}"; \
-		if [ "$${CLASSES}" = 3 ]; then \
-			$(BIN)/python -m training binary --model="$${run}/mask3.keras" "$${data[@]}"; fi
+		$(BIN)/python -m training train "$${data[@]}" --classes="$${CLASSES}" --run-folder="$${RUN:-runs/mask}" "$${args[@]}"
 
 adopt: $(VENV)/.train ## Put the model of RUN into models/ if it is no worse than the one there on the test pictures
 	@$(call require,RUN,the folder of a run: make adopt RUN=runs/mask)

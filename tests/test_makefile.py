@@ -170,8 +170,7 @@ def test_defaults(folder: Path) -> None:
     training = printed_arguments(make(folder, "train", "DATA=x y"))
     assert training[3:] == ["--data=x", "--data=y", "--classes=2", "--run-folder=runs/mask"]
     both = printed_arguments(make(folder, "train", "DATA=x", "CLASSES=3"))
-    assert both[4:6] == ["--classes=3", "--run-folder=runs/mask3"]
-    assert both[6:] == ["-m", "training", "binary", "--model=runs/mask3/mask3.keras", "--data=x"]
+    assert both[4:] == ["--classes=3", "--run-folder=runs/mask"]
     image = printed_arguments(make(folder, "image", "BASE=b", "CONFIG=c"))
     assert image[-1] == "--out=mask-patrol.img"
 

@@ -23,7 +23,6 @@ from training.face_detector.evaluation.evaluate_alerts_command import (
 from training.face_detector.evaluation.evaluate_detector_command import (
     add_evaluate_detector_options,
 )
-from training.fit.binary_model import add_binary_options
 from training.fit.cross_dataset import add_cross_options
 from training.fit.thresholds_command import add_thresholds_options
 from training.fit.train_command import add_train_options
@@ -42,7 +41,6 @@ COMMANDS = (
         add_explore_options,
     ),
     ("train", "Train a Keras model on pictures.", add_train_options),
-    ("binary", "Make a 2-class model from a trained 3-class model.", add_binary_options),
     (
         "thresholds",
         "Choose the alert threshold of a trained model, and the scores under which it is unsure.",

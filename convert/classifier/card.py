@@ -27,6 +27,7 @@ def card_of(report: Report, quantisation: str, measured: dict[str, Any]) -> Card
         quantisation=quantisation,
         alert=Alert(threshold=report.threshold, chosen=report.threshold_chosen),
         unsure=report.unsure,
+        two_labels=report.two_labels,
         keras_sha256=report.keras_sha256,
         training_data=report.training_data,
         figures={**report.figures, **measured},

@@ -119,8 +119,8 @@ def _figures(runs: dict[str, Runs], check: CheckSet, report: Report) -> dict[str
     """Return the figures for the cards, by variant, from the runtime that the edge prefers."""
     found = {}
     for variant, each in runs.items():
-        first = each.ran[0]
-        found[variant] = card_figures(check, first.scores, report, f"{variant} in {first.runtime}")
+        card, first = card_of(report, quantisation_of(variant, "RGB"), {}), each.ran[0]
+        found[variant] = card_figures(check, first.scores, card, f"{variant} in {first.runtime}")
     return found
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -9,34 +10,50 @@ import numpy.typing as npt
 
 from convert.classifier.parity import Floats
 from convert.classifier.pictures import CheckSet
-from edge.classification.model_card import ALERT_LABEL
-from training.common.metrics import Ints, classification_metrics, unsure_faces
-from training.network.model_report import Report
+from edge.classification.answer import Answer, answer_of, scores_among
+from edge.classification.model_card import ALERT_LABEL, KNOWN_LABELS, TWO_LABELS, Card
+from training.common.metrics import classification_metrics, unsure_faces
 
 Bools = npt.NDArray[np.bool_]
 
 
-def card_figures(check: CheckSet, scores: Floats, report: Report, how: str) -> dict[str, Any]:
-    """Return the figures of each data set, under a name that ends with `how`.
+def card_figures(check: CheckSet, scores: Floats, card: Card, how: str) -> dict[str, Any]:
+    """Return the figures of each data set and answer, under a name that ends with `how`.
 
     `how` states what was measured, such as "int8 in tflite-runtime".
-    `scores` (n, labels) are those of `check.pixels`. By true label, `flagged` is the share of
-    faces whose alert score reaches the report's threshold, and `unsure` that of the faces about
-    which the model says nothing, if the report has scores for that.
+    `scores` (n, labels) are those of `check.pixels`. `accuracy`, `faces` and `confusion` are about
+    the faces whose label the answer has. By true label, whether the answer has it or not, `flagged`
+    is the share of faces whose alert score reaches the answer's threshold, and `unsure` that of the
+    faces about which the model says nothing, if the card has scores for that.
     """
-    found = {}
+    labels, found = tuple(card.labels), {}
     for name, place in check.parts.items():
-        truth, own = check.truth[place], scores[place]
-        metrics = classification_metrics(truth, own.argmax(axis=1), tuple(report.labels))
-        found[f"{name} test, {how}"] = {
-            "accuracy": round(metrics.accuracy, 4),
-            "faces": metrics.count,
-            "confusion": metrics.confusion,
-            "threshold": report.threshold,
-            "flagged": _shares(truth, _reached(own, report), report),
-            **_unsure(truth, own, report),
-        }
+        truth = [labels[index] for index in check.truth[place]]
+        found[f"{name} test, {how}"] = _figures(truth, scores[place], answer_of(card))
+        if len(labels) > len(TWO_LABELS) and not set(TWO_LABELS).isdisjoint(truth):
+            own = scores_among(scores[place], labels, TWO_LABELS)
+            two = _figures(truth, own, answer_of(card, two_labels=True))
+            found[f"{name} test, two labels, {how}"] = two
     return found
+
+
+def _figures(truth: Sequence[str], scores: Floats, answer: Answer) -> dict[str, Any]:
+    labels, threshold = answer.labels, answer.alert.threshold
+    known = np.array([label in labels for label in truth], np.bool_)
+    index = np.array([labels.index(label) for label in truth if label in labels], np.int64)
+    metrics = classification_metrics(index, scores[known].argmax(axis=1), labels)
+    flagged = scores[:, labels.index(ALERT_LABEL)] >= threshold
+    figures = {
+        "accuracy": round(metrics.accuracy, 4),
+        "faces": metrics.count,
+        "confusion": metrics.confusion,
+        "threshold": threshold,
+        "flagged": _shares(truth, flagged),
+    }
+    if answer.unsure is not None:
+        unsure = unsure_faces(scores, labels, answer.unsure.scores)
+        figures["unsure"] = _shares(truth, unsure)
+    return figures
 
 
 def accuracies(check: CheckSet, scores: Floats) -> dict[str, float]:
@@ -45,20 +62,10 @@ def accuracies(check: CheckSet, scores: Floats) -> dict[str, float]:
     return {name: float(right[place].mean()) for name, place in check.parts.items()}
 
 
-def _reached(scores: Floats, report: Report) -> Bools:
-    return np.asarray(scores[:, report.labels.index(ALERT_LABEL)] >= report.threshold, np.bool_)
-
-
-def _unsure(truth: Ints, scores: Floats, report: Report) -> dict[str, Any]:
-    if report.unsure is None:
-        return {}
-    unsure = unsure_faces(scores, report.labels, report.unsure.scores)
-    return {"unsure": _shares(truth, unsure, report)}
-
-
-def _shares(truth: Ints, chosen: Bools, report: Report) -> dict[str, float]:
+def _shares(truth: Sequence[str], chosen: Bools) -> dict[str, float]:
+    of = np.array(truth)
     return {
-        label: round(float(chosen[truth == index].mean()), 4)
-        for index, label in enumerate(report.labels)
-        if (truth == index).any()
+        label: round(float(chosen[of == label].mean()), 4)
+        for label in KNOWN_LABELS
+        if label in truth
     }

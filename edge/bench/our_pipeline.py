@@ -28,7 +28,7 @@ class Ours:
         Raises UserError for everything that would prevent the daemon from starting.
         """
         self._settings = settings
-        self._classifier = load_classifier(settings.classifier)
+        self._classifier = load_classifier(settings)
         self.runtime = self._classifier.runtime
         self.model_bytes = self._classifier.path.stat().st_size
         size = self._classifier.card.input

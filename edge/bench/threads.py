@@ -28,8 +28,7 @@ def thread_figures(settings: Settings, frames: Sequence[Frame]) -> list[ThreadFi
     """
     detector = load_detector(settings.detector).finder
     models = {
-        count: load_classifier(change(settings, classifier={"threads": count}).classifier)
-        for count in COUNTS
+        count: load_classifier(change(settings, classifier={"threads": count})) for count in COUNTS
     }
     size = models[1].card.input
     face = np.full((size.height, size.width, 3), 128, np.uint8)

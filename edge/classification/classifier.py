@@ -8,12 +8,13 @@ from pathlib import Path
 
 import numpy as np
 
+from edge.classification.answer import Answer, answer_of, scores_among
 from edge.classification.face_crop import crop_face, resize_crop
 from edge.classification.model_card import Card, read_card
 from edge.common.arrays import Box, Pixels
 from edge.common.errors import UserError
 from edge.common.paths import shipped_model, user_path
-from edge.config.settings import ClassifierSettings, EventSettings
+from edge.config.settings import ClassifierSettings, EventSettings, Settings
 from edge.inference.model_file import digest, read_model
 from edge.inference.network import Network, require_model_trial
 from edge.inference.shipped_variant import shipped_variant
@@ -21,35 +22,48 @@ from edge.inference.shipped_variant import shipped_variant
 CHANNELS = 3
 
 
-def load_classifier(settings: ClassifierSettings) -> Classifier:
+def load_classifier(settings: Settings) -> Classifier:
     """Load the configured model, or else the fastest variant of the shipped one.
 
-    Raises UserError like `Classifier`.
+    Raises UserError like `Classifier`, and if the model has fewer labels than `classifier.classes`.
     """
+    classifier = _load(settings.classifier, two_labels=settings.classes == 2)
+    labels = classifier.answer.labels
+    if len(labels) < (settings.classifier.classes or 0):
+        raise UserError(
+            f"`classifier.classes` is {settings.classifier.classes}, but the labels of"
+            f" {classifier.path} are {', '.join(labels)}: remove this setting, or use a model with"
+            " the label incorrect_mask (an empty `classifier.model` selects the shipped one)"
+        )
+    return classifier
+
+
+def _load(settings: ClassifierSettings, two_labels: bool) -> Classifier:
     if settings.model:
-        return Classifier(user_path(settings.model), settings.threads)
-    found = Classifier(shipped_model(), settings.threads)
+        return Classifier(user_path(settings.model), settings.threads, two_labels=two_labels)
+    found = Classifier(shipped_model(), settings.threads, two_labels=two_labels)
     if variant := shipped_variant(found.runtime):
-        return Classifier(shipped_model(variant), settings.threads)
+        return Classifier(shipped_model(variant), settings.threads, two_labels=two_labels)
     return found
 
 
-def alert_threshold(settings: EventSettings, card: Card) -> float:
-    """Return the configured alert threshold, or else that of the model's card."""
+def alert_threshold(settings: EventSettings, answer: Answer) -> float:
+    """Return the configured alert threshold, or else that of the model's answer."""
     configured = settings.alert_threshold
-    return card.alert.threshold if configured is None else configured
+    return answer.alert.threshold if configured is None else configured
 
 
 def alert_labels(settings: EventSettings, classifier: Classifier) -> tuple[str, ...]:
     """Return the labels that raise an alert.
 
-    Raises UserError with the names of the labels in `alert_on` that the model lacks.
+    Raises UserError with the names of the labels in `alert_on` that the model does not answer with.
     """
-    labels = classifier.card.labels
+    labels = classifier.answer.labels
     if missing := [label for label in settings.alert_on if label not in labels]:
         raise UserError(
             f"`events.alert_on` contains {', '.join(missing)}, but the labels of the model are"
-            f" {', '.join(labels)}; models/mask3.tflite has incorrect_mask (set classifier.model)"
+            f" {', '.join(labels)}: remove it from this setting, or use a model with this label (an"
+            " empty `classifier.model` selects the shipped one)"
         )
     return settings.alert_on
 
@@ -76,12 +90,18 @@ class Scores:
 
 
 class Classifier:
-    """A `.tflite` model with its card, loaded once and run on one crop at a time."""
+    """A `.tflite` model with its card, loaded once and run on one crop at a time.
 
-    def __init__(self, path: Path, threads: int = 1, runtime: str | None = None) -> None:
+    `card` is that of the file; `answer` has the labels and the thresholds that apply.
+    """
+
+    def __init__(
+        self, path: Path, threads: int = 1, runtime: str | None = None, two_labels: bool = False
+    ) -> None:
         """Load the model file `path`; `runtime` is as in `load_interpreter`.
 
-        A model whose card has no digest is tried in a child process first.
+        With `two_labels`, a model of three labels answers among `mask` and `no_mask` alone. A model
+        whose card has no digest is tried in a child process first.
 
         Raises UserError if the file is damaged or cannot be read or loaded, if its card is missing
         or invalid, or if its tensors do not match the card.
@@ -89,6 +109,7 @@ class Classifier:
         self.path = path
         model = read_model(path, "model", "classifier.model")
         self.card: Card = read_card(model, path)
+        self.answer = answer_of(self.card, two_labels)
         self.digest = digest(model)
         if self.card.flatbuffer_sha256 is None:
             runtime = require_model_trial(model, path, threads, runtime)
@@ -116,7 +137,9 @@ class Classifier:
         self._network.run(pixels[np.newaxis])
         (tensor,) = self._network.outputs
         values = tensor.real(self._network.output(tensor)[0])
-        return Scores({k: float(v) for k, v in zip(self.card.labels, values, strict=True)})
+        labels = self.answer.labels
+        values = scores_among(values, tuple(self.card.labels), labels)
+        return Scores({k: float(v) for k, v in zip(labels, values, strict=True)})
 
     def _check_tensors(self, path: Path) -> None:
         outputs = self._network.outputs

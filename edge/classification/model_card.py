@@ -28,6 +28,8 @@ LABELS_NAME = "labels.txt"
 #: The label whose score is compared with the alert threshold of the card.
 ALERT_LABEL = "no_mask"
 KNOWN_LABELS = ("mask", "no_mask", "incorrect_mask")
+#: The labels of the answer without `incorrect_mask`.
+TWO_LABELS = ("mask", "no_mask")
 
 Size = Annotated[int, msgspec.Meta(ge=16, le=1024)]
 Fraction = Annotated[float, msgspec.Meta(ge=0.0, le=1.0)]
@@ -73,6 +75,13 @@ class Unsure(_CardPart, frozen=True, kw_only=True):
     chosen: str
 
 
+class Thresholds(_CardPart, frozen=True, kw_only=True):
+    """The alert threshold and the unsure scores of an answer."""
+
+    alert: Alert
+    unsure: Unsure
+
+
 class DataSet(_CardPart, frozen=True, kw_only=True):
     """One data set of training pictures; `sha256` covers the names and bytes of these pictures."""
 
@@ -85,8 +94,10 @@ class DataSet(_CardPart, frozen=True, kw_only=True):
 class Card(_CardPart, frozen=True, kw_only=True):
     """The description of a model: the parameters that the daemon needs, and facts for users.
 
-    `attach_card` sets `flatbuffer_sha256`. Cards of earlier versions have neither this digest nor
-    `unsure`.
+    `alert` and `unsure` belong to the answer with all `labels`. A model of three labels can also
+    answer among `TWO_LABELS` alone (`edge.classification.answer`); `two_labels` has the thresholds
+    of that answer. `attach_card` sets `flatbuffer_sha256`. Cards of earlier versions have neither
+    this digest nor `unsure` nor `two_labels`.
     """
 
     card_version: int = 1
@@ -97,6 +108,7 @@ class Card(_CardPart, frozen=True, kw_only=True):
     quantisation: str
     alert: Alert
     unsure: Unsure | None = None
+    two_labels: Thresholds | None = None
     flatbuffer_sha256: str | None = None
     keras_sha256: str
     training_data: list[DataSet]
@@ -149,6 +161,13 @@ def _check(card: Card, labels: list[str], path: Path) -> None:
     elif card.unsure is not None and set(card.unsure.scores) != set(card.labels):
         problem = (
             f"`unsure.scores` has the labels {list(card.unsure.scores)}, expected {card.labels}"
+        )
+    elif card.two_labels is not None and len(card.labels) <= len(TWO_LABELS):
+        problem = f"`labels` is {card.labels}, but `two_labels` is only for a model of more labels"
+    elif card.two_labels is not None and set(card.two_labels.unsure.scores) != set(TWO_LABELS):
+        problem = (
+            f"`two_labels.unsure.scores` has the labels {list(card.two_labels.unsure.scores)},"
+            f" expected {list(TWO_LABELS)}"
         )
     elif labels != card.labels:
         problem = f"`labels` is {card.labels}, but {LABELS_NAME} contains {labels}"

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from edge.classification.answer import Answer
 from edge.classification.classifier import Scores, alert_threshold
-from edge.classification.model_card import Card
 from edge.config.settings import EventSettings
 
 #: What is shown instead of the label of such a reading, and the name of its count of people.
@@ -39,7 +39,7 @@ class UnsureRule:
         return UNSURE if self.is_unsure(scores) else scores.label
 
 
-def unsure_rule(settings: EventSettings, card: Card) -> UnsureRule:
+def unsure_rule(settings: EventSettings, answer: Answer) -> UnsureRule:
     """Return the rule of a model; with a card of an earlier version nothing is unsure."""
-    min_scores = {} if card.unsure is None else card.unsure.scores
-    return UnsureRule(settings.alert_on, alert_threshold(settings, card), min_scores)
+    min_scores = {} if answer.unsure is None else answer.unsure.scores
+    return UnsureRule(settings.alert_on, alert_threshold(settings, answer), min_scores)

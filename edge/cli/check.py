@@ -15,6 +15,7 @@ import numpy as np
 from edge.camera.orientation import Orientation, describe
 from edge.camera.source_address import display_address
 from edge.camera.source_factory import open_source
+from edge.classification.answer import Answer
 from edge.classification.classifier import (
     CHANNELS,
     Classifier,
@@ -22,7 +23,7 @@ from edge.classification.classifier import (
     alert_threshold,
     load_classifier,
 )
-from edge.classification.model_card import Card, describe_scores
+from edge.classification.model_card import describe_scores
 from edge.common.errors import UserError
 from edge.common.file_access import access_problem
 from edge.config.settings import Settings, change
@@ -89,21 +90,21 @@ def run_checks(
 
 
 def _check_model(settings: Settings, loaded: list[Classifier]) -> str:
-    classifier = load_classifier(settings.classifier)
+    classifier = load_classifier(settings)
     loaded.append(classifier)
     alert_labels(settings.events, classifier)
-    card = classifier.card
+    card, answer = classifier.card, classifier.answer
     return (
-        f"{card.name} ({', '.join(card.labels)}; {card.quantisation}; {card.input.width}x"
-        f"{card.input.height}), alert at {alert_threshold(settings.events, card):.2f}"
-        f"{_unsure(card)}"
+        f"{card.name} ({', '.join(answer.labels)}; {card.quantisation}; {card.input.width}x"
+        f"{card.input.height}), alert at {alert_threshold(settings.events, answer):.2f}"
+        f"{_unsure(answer)}"
     )
 
 
-def _unsure(card: Card) -> str:
-    if card.unsure is None:
+def _unsure(answer: Answer) -> str:
+    if answer.unsure is None:
         return ""
-    return f", unsure below {describe_scores(card.unsure.scores)}"
+    return f", unsure below {describe_scores(answer.unsure.scores)}"
 
 
 def _check_inference(loaded: list[Classifier]) -> str:

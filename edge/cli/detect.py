@@ -50,8 +50,8 @@ def detect(settings: Settings, options: DetectOptions) -> int:
     already cut out is not.
     """
     orientation = Orientation.of(settings.camera)
-    classifier = load_classifier(settings.classifier)
-    rule = unsure_rule(settings.events, classifier.card)
+    classifier = load_classifier(settings)
+    rule = unsure_rule(settings.events, classifier.answer)
     detector = still_detector(settings)
     paths, failed = _pictures(options.images)
     out = _AnnotatedCopies(options.out, paths) if options.out else None

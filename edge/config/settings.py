@@ -22,6 +22,8 @@ from edge.config.toml_schema import Section, format_error, load_toml, text_rule
 
 Fraction = Annotated[float, msgspec.Meta(ge=0.0, le=1.0)]
 Seconds = Annotated[float, msgspec.Meta(gt=0.0, le=3600.0)]
+#: The third label of a classifier, a mask that is worn incorrectly.
+INCORRECT = "incorrect_mask"
 NAME_CHARACTERS = "at most 64 letters from A to Z or a to z, digits and the characters . _ -"
 #: Name of a device, or empty for the host name. It is a level of an MQTT topic and a segment of a
 #: URL, where `.` and `..` have a special meaning.
@@ -136,6 +138,7 @@ class ClassifierSettings(Section, frozen=True, kw_only=True):
     """The TFLite model."""
 
     model: str = ""
+    classes: Literal[2, 3] | None = None
     threads: Annotated[int, msgspec.Meta(ge=1, le=16)] = 1
 
 
@@ -274,8 +277,18 @@ class Settings(Section, frozen=True, kw_only=True):
     dashboard: DashboardSettings = DashboardSettings()
 
     def __post_init__(self) -> None:
-        """Raise ValueError if `title` cannot be a title."""
+        """Raise ValueError if `title` cannot be a title, or if an alert label is not classified."""
         require_title(self.title)
+        if self.classifier.classes == 2 and INCORRECT in self.events.alert_on:
+            raise ValueError(
+                f"`events.alert_on` contains {INCORRECT}, which `classifier.classes = 2` excludes:"
+                " remove one of them"
+            )
+
+    @property
+    def classes(self) -> int:
+        """The number of labels that faces are classified with, 2 or 3, if the model has as many."""
+        return self.classifier.classes or (3 if INCORRECT in self.events.alert_on else 2)
 
 
 def default_device() -> str:

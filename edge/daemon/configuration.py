@@ -31,9 +31,7 @@ class Configuration:
 
 def load_configuration(settings: Settings) -> Configuration:
     """Load the models and the cascade of `settings`; raises UserError when one is unusable."""
-    return Configuration(
-        settings, load_classifier(settings.classifier), load_detector(settings.detector)
-    )
+    return Configuration(settings, load_classifier(settings), load_detector(settings.detector))
 
 
 class ActiveConfiguration:

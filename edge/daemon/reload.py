@@ -91,9 +91,10 @@ class Reload:
         running = self._running
         settings, fixed = self._load_settings()
         # The models are loaded even if their paths are the same: the files may have been replaced.
-        classifier = load_classifier(settings.classifier)
+        classifier = load_classifier(settings)
         if (
             classifier.digest == running.classifier.digest
+            and classifier.answer == running.classifier.answer
             and settings.classifier == running.settings.classifier
         ):
             classifier = running.classifier

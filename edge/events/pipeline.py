@@ -54,9 +54,9 @@ class Pipeline:
         self._settings = settings
         self._search = FaceSearch(detector, settings.detector)
         self._classifier = classifier
-        self._threshold = alert_threshold(settings.events, classifier.card)
+        self._threshold = alert_threshold(settings.events, classifier.answer)
         self._rule = _decision_rule(settings, self._threshold)
-        self._unsure = unsure_rule(settings.events, classifier.card)
+        self._unsure = unsure_rule(settings.events, classifier.answer)
         self._cuts = SceneCutDetector()
         self._tracker = Tracker(settings.tracker, settings.events.min_readings)
         self._alerts = AlertMachine(
@@ -73,18 +73,19 @@ class Pipeline:
     def change(self, settings: Settings, detector: FaceDetector, classifier: Classifier) -> None:
         """Replace the settings, the detector and the model; all tracks and alerts continue.
 
-        If the model has changed, the evidence of the previous model is dropped. Raises the same
-        exceptions as the constructor, and then changes nothing.
+        If the model or its answer has changed, the evidence of the previous one is dropped. Raises
+        the same exceptions as the constructor, and then changes nothing.
         """
         alert_labels(settings.events, classifier)
         self._zone = Zone.of(settings.camera)
-        if classifier.digest != self._classifier.digest:
+        previous = self._classifier
+        if (classifier.digest, classifier.answer) != (previous.digest, previous.answer):
             self._tracker.drop_evidence()
             self.tracks = self._tracker.tracks()
         self._settings, self._classifier = settings, classifier
-        self._threshold = alert_threshold(settings.events, classifier.card)
+        self._threshold = alert_threshold(settings.events, classifier.answer)
         self._rule = _decision_rule(settings, self._threshold)
-        self._unsure = unsure_rule(settings.events, classifier.card)
+        self._unsure = unsure_rule(settings.events, classifier.answer)
         self._search.change(detector, settings.detector)
         self._tracker.change(settings.tracker, settings.events.min_readings)
         self._alerts.change(settings.events, self._threshold)

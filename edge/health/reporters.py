@@ -136,12 +136,12 @@ def info_body(settings: Settings, classifier: Classifier, detector: str) -> dict
         "model": {
             "name": classifier.card.name,
             "digest": classifier.digest,
-            "labels": classifier.card.labels,
+            "labels": classifier.answer.labels,
         },
         "detector": {"kind": settings.detector.kind, "name": detector},
         "alert_on": settings.events.alert_on,
-        "alert_threshold": alert_threshold(settings.events, classifier.card),
-        "unsure": dict(unsure_rule(settings.events, classifier.card).min_scores),
+        "alert_threshold": alert_threshold(settings.events, classifier.answer),
+        "unsure": dict(unsure_rule(settings.events, classifier.answer).min_scores),
         "configuration": f"sha256:{_digest(settings)}",
     }
 

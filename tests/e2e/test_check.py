@@ -3,6 +3,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from tests.support.cli_process import mask_patrol
+from tests.support.models.two_label_model import write_two_label_model
 from tests.support.mqtt.brokers import Mosquitto
 from tests.support.ports import free_port
 
@@ -23,6 +24,7 @@ def test_working_parts_are_ok(tmp_path: Path, mosquitto: Mosquitto) -> None:
     assert process.returncode == 0
     assert "accepts a message and returns it" in results["broker"][1]
     assert "640x480" in results["source"][1]
+    assert results["model"][1].startswith("mask-96 (mask, no_mask; int8")
 
 
 def test_without_a_broker_the_embedded_one_is_tested(tmp_path: Path) -> None:
@@ -50,13 +52,14 @@ def test_each_part_is_tested_despite_other_faults(tmp_path: Path) -> None:
 
 
 def test_alert_labels_and_zone_are_tested(tmp_path: Path) -> None:
-    config = tmp_path / "door.toml"
+    config, model = tmp_path / "door.toml", write_two_label_model(tmp_path / "own.tflite")
+    wanted = "[events]\nalert_on = ['no_mask', 'incorrect_mask']\n"
     config.write_text(
-        "[events]\nalert_on = ['no_mask', 'incorrect_mask']\n[camera]\nzone = [[0, 0], [1, 1]]\n"
+        f"{wanted}[classifier]\nmodel = '{model}'\n[camera]\nzone = [[0, 0], [1, 1]]\n"
     )
     results = results_by_part(mask_patrol(tmp_path, "check", "--config", config).stdout)
     assert results["model"][0] == results["source"][0] == "FAIL"
-    assert "models/mask3.tflite has incorrect_mask" in results["model"][1]
+    assert "the labels of the model are mask, no_mask" in results["model"][1]
     assert "`camera.zone` needs at least 3 corners, but has 2" in results["source"][1]
 
 

@@ -16,6 +16,7 @@ from edge.inference.model_file import CARD_NAME
 from tests.support.cli_process import mask_patrol, mask_patrol_error
 from tests.support.footage.pictures import write_picture
 from tests.support.models.mutations import without_digest
+from tests.support.models.two_label_model import write_two_label_model
 from tests.support.mqtt.brokers import Mosquitto
 
 
@@ -70,6 +71,7 @@ def model_with_card(path: Path, **changes: object) -> Path:
             ["run", "--no-mqtt", "--config", "{alert}"],
             "contains incorrect_mask, but the labels of the model are",
         ),
+        (["run", "--no-mqtt", "--config", "{classes}"], "`classifier.classes` is 3, but"),
         (
             ["run", "--no-mqtt", "--config", "{line}"],
             "`camera.zone` needs at least 3 corners, but has 2",
@@ -90,6 +92,7 @@ def test_mistake_is_one_line(tmp_path: Path, arguments: list[str], expected: str
     wide = np.zeros((4, 70_000, 3), np.uint8)  # a JPEG is at most 65,535 px wide
     write(tmp_path / "wide.jpg", cv2.imencode(".png", wide)[1].tobytes())
     text = write(tmp_path / "text.mp4", "not a video at all\n" * 50)
+    two_labels = write_two_label_model(tmp_path / "two.tflite")
     paths = {
         "empty": write(tmp_path / "empty.mp4", b""),
         "text": text,
@@ -100,7 +103,13 @@ def test_mistake_is_one_line(tmp_path: Path, arguments: list[str], expected: str
         "typo": write(tmp_path / "typo.toml", "[camera]\nsoruce = 'demo'\n"),
         "with_port": write(tmp_path / "g.toml", "[mqtt]\nhost = '192.168.1.5:1883'\n"),
         "no_card": write(tmp_path / "a.toml", f"[classifier]\nmodel = '{text}'\n"),
-        "alert": write(tmp_path / "c.toml", "[events]\nalert_on = ['incorrect_mask']\n"),
+        "alert": write(
+            tmp_path / "c.toml",
+            f"[events]\nalert_on = ['incorrect_mask']\n[classifier]\nmodel = '{two_labels}'\n",
+        ),
+        "classes": write(
+            tmp_path / "h.toml", f"[classifier]\nclasses = 3\nmodel = '{two_labels}'\n"
+        ),
         "line": write(tmp_path / "d.toml", "[camera]\nzone = [[0, 0], [1, 1]]\n"),
         "bow": write(tmp_path / "e.toml", "[camera]\nzone = [[0, 0], [1, 1], [1, 0], [0, 1]]\n"),
         "at_once": write(tmp_path / "f.toml", "[camera]\nreopen_for_s = 0\n"),
@@ -119,7 +128,7 @@ def test_mistake_is_one_line(tmp_path: Path, arguments: list[str], expected: str
         ),
         ({"input": {"height": 96, "width": 96, "colour": "CMYK"}}, "`input.colour` is 'CMYK'"),
         (
-            {"labels": ["mask", "no_mask", "incorrect_mask"], "unsure": None},
+            {"labels": ["mask", "no_mask"], "unsure": None, "two_labels": None},
             "but labels.txt contains",
         ),
         ({"unsure": {"scores": {"mask": 0.9}, "chosen": "by hand"}}, "`unsure.scores` has the"),

@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 from hypothesis import strategies as st
 
-from edge.classification.model_card import LABELS_NAME, Card, read_card
+from edge.classification.model_card import KNOWN_LABELS, LABELS_NAME, Card, read_card
 from edge.common.paths import shipped_detector, shipped_model
 from edge.detection.detector_card import DetectorCard, read_detector_card
 from edge.inference.card_archive import attach_files, read_attached
@@ -32,6 +32,7 @@ READERS: dict[str, Callable[[bytes, Path], Card | DetectorCard]] = {
     "classifier": read_card,
     "network": read_detector_card,
 }
+LABELS = "".join(f"{label}\n" for label in KNOWN_LABELS).encode()
 #: A flatbuffer for tests of the card, which does not depend on it.
 FLATBUFFER = b"flatbuffer" * 20
 #: The memory that the process that loads models may need at most; it loads both runtimes.
@@ -67,7 +68,7 @@ def changed_cards(draw: st.DrawFn, kind: str) -> bytes:
             table[key] = draw(values)
         else:
             del table[key]
-    labels = draw(st.sampled_from([b"mask\nno_mask\n", b"", b"\xff\x1b[2J"]) | st.binary())
+    labels = draw(st.sampled_from([LABELS, b"mask\nno_mask\n", b"", b"\xff\x1b[2J"]) | st.binary())
     names = draw(st.sampled_from([(LABELS_NAME, CARD_NAME), (CARD_NAME,), ("a\n\x1b", CARD_NAME)]))
     raw = json.dumps(card).encode()
     return attach_files(FLATBUFFER, {n: raw if n == CARD_NAME else labels for n in names})
@@ -75,7 +76,7 @@ def changed_cards(draw: st.DrawFn, kind: str) -> bytes:
 
 @pytest.mark.parametrize("kind", READERS)
 def test_card_is_read_or_refused(fuzzer: Fuzzer, kind: str) -> None:
-    files = {CARD_NAME: json.dumps(card_of(kind)).encode(), LABELS_NAME: b"mask\nno_mask\n"}
+    files = {CARD_NAME: json.dumps(card_of(kind)).encode(), LABELS_NAME: LABELS}
     good = attach_files(FLATBUFFER, files)
     fuzzer.run(
         lambda model: refusal(lambda: READERS[kind](model, PATH)),

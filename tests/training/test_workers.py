@@ -132,7 +132,7 @@ def test_survivor_ends_and_all_resume_from_the_last_epoch(
     kept, second = history(tmp_path)
     assert kept == first
     assert second["epoch"] == 2
-    assert (tmp_path / "0" / "mask3.json").is_file()
+    assert (tmp_path / "0" / "mask.json").is_file()
 
 
 def detector(data: Path) -> list[str]:

@@ -24,8 +24,7 @@ def add_adopt_options(parser: argparse.ArgumentParser) -> None:
         "run_folder",
         type=Path,
         metavar="RUN",
-        help="folder of a finished run, such as runs/mask, or one .keras file in it; of a run with"
-        " 3 classes, mask3.keras and mask.keras are adopted together",
+        help="folder of a finished run, such as runs/mask, or one .keras file in it",
     )
     add_data_option(
         parser,
@@ -100,7 +99,11 @@ def _measure(
     models: Sequence[TrainedModel], data: Sequence[Path]
 ) -> tuple[str, list[list[Figure]]]:
     """Return what models of the same kind were measured on, and the figures of each."""
-    from training.adoption.classifier_figures import classifier_figures, test_sets
+    from training.adoption.classifier_figures import (
+        classifier_figures,
+        compared_answers,
+        test_sets,
+    )
     from training.adoption.detector_figures import boxed_test_pictures, detector_figures
 
     if isinstance(models[0].report, DetectorReport):
@@ -112,13 +115,13 @@ def _measure(
         ]
         return f"{len(pictures)} test pictures", found
     reports = [model.report for model in models if isinstance(model.report, Report)]
-    labels = tuple(reports[0].labels)
-    datasets = test_sets(data, labels)
+    labels = compared_answers([report.labels for report in reports])
+    answers = [(test_sets(data, each), each) for each in labels]
     found = [
-        classifier_figures(model.path, datasets, labels, report.threshold)
+        classifier_figures(model.path, report, answers)
         for model, report in zip(models, reports, strict=True)
     ]
-    return f"the test faces of {', '.join(each.name for each in datasets)}", found
+    return f"the test faces of {', '.join(each.name for each in answers[-1][0])}", found
 
 
 def _replace(new: Path, place: Path) -> None:

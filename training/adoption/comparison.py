@@ -9,11 +9,20 @@ from pathlib import Path
 
 @dataclass(frozen=True)
 class Figure:
-    """One figure of a model; `decides`: whether a model with a lower value is worse."""
+    """One figure of a model, which is shown with `places` decimal places.
+
+    `decides`: whether a model with a lower value is worse.
+    """
 
     name: str
     value: float
     decides: bool = False
+    places: int = 4
+
+    @property
+    def text(self) -> str:
+        """The value as text."""
+        return f"{self.value:.{self.places}f}"
 
 
 @dataclass(frozen=True)
@@ -34,7 +43,7 @@ class Comparison:
         """What is worse about the new model, such as `accuracy 0.500 instead of 0.970`."""
         pairs = zip(self.new_figures, self.present_figures, strict=False)
         return [
-            f"{new.name}: {new.value:.4f} instead of {present.value:.4f}"
+            f"{new.name}: {new.text} instead of {present.text}"
             for new, present in pairs
             if new.decides and not new.value >= present.value  # NaN is worse than any value
         ]
@@ -44,8 +53,8 @@ class Comparison:
         heads = [str(self.new), str(self.present) if self.present_figures else "(no such model)"]
         names = [f"{each.name}{' *' if each.decides else ''}" for each in self.new_figures]
         columns = [
-            [f"{each.value:.4f}" for each in self.new_figures],
-            [f"{each.value:.4f}" for each in self.present_figures] or ["-"] * len(names),
+            [each.text for each in self.new_figures],
+            [each.text for each in self.present_figures] or ["-"] * len(names),
         ]
         first = max(map(len, names))
         widths = [max(len(head), 6) for head in heads]

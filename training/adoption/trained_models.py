@@ -8,13 +8,14 @@ from pathlib import Path
 
 from edge.common.errors import UsageError, UserError
 from edge.inference.model_file import digest
-from training.face_detector.detector_command import MODEL_NAME
+from training.data.datasets import LABELS
+from training.face_detector.detector_command import MODEL_NAME as DETECTOR_NAME
 from training.face_detector.detector_report_file import (
     DetectorReport,
     is_detector_report,
     read_detector_report,
 )
-from training.network.model import MODEL_NAMES
+from training.network.model import MODEL_NAME
 from training.network.model_report import Report, read_report, report_path
 
 
@@ -45,7 +46,6 @@ def models_of_run(run: Path) -> list[TrainedModel]:
     if times > 1:
         paths = " and ".join(str(model.path) for model in models if model.name == name)
         raise UsageError(f"{paths} would both become {name}.keras: give one of these files")
-    _check_derived(models)
     return models
 
 
@@ -61,29 +61,14 @@ def trained_model(path: Path) -> TrainedModel:
         )
     report: Report | DetectorReport
     if is_detector_report(place):
-        report, name = read_detector_report(place), MODEL_NAME
+        report, name = read_detector_report(place), DETECTOR_NAME
     else:
-        report = read_report(place)
-        known = MODEL_NAMES.get(len(report.labels))
-        if known is None:
+        report, name = read_report(place), MODEL_NAME
+        if len(report.labels) not in LABELS:
             raise UserError(f"the report {place} has {len(report.labels)} labels: expected 2 or 3")
-        name = known
     if report.keras_sha256 != digest(path.read_bytes()):
         raise UserError(
             f"the report {place} belongs to another model than {path}: if its run was interrupted,"
             " --resume continues it"
         )
     return TrainedModel(path, report, name)
-
-
-def _check_derived(models: list[TrainedModel]) -> None:
-    """Raise UserError if a 2-class model was derived from an earlier state of the 3-class model."""
-    by_name = {model.name: model for model in models}
-    whole, part = by_name.get(MODEL_NAMES[3]), by_name.get(MODEL_NAMES[2])
-    if whole is None or part is None or not isinstance(part.report, Report):
-        return
-    if part.report.derived_from not in ("", whole.report.keras_sha256):
-        raise UserError(
-            f"{part.path} was derived from an earlier {whole.path}: run `python -m training binary`"
-            " again, or give one of the two files"
-        )

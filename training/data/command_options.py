@@ -172,6 +172,19 @@ def add_classes_option(parser: argparse.ArgumentParser, default: int) -> None:
     )
 
 
+def add_answer_option(parser: argparse.ArgumentParser, default: int | None = None) -> None:
+    """Add `--classes`, the number of labels that a model of three labels answers with."""
+    shown = "all labels of the model" if default is None else default
+    parser.add_argument(
+        "--classes",
+        type=int,
+        choices=sorted(LABELS),
+        default=default,
+        help="labels that a model of three labels answers with, as in classifier.classes; 2: mask"
+        f" and no_mask, 3: also incorrect_mask (default: {shown})",
+    )
+
+
 def add_model_options(parser: argparse.ArgumentParser) -> None:
     """Add `--model`, a model of either format, and `--runtime` for a `.tflite` model."""
     parser.add_argument(

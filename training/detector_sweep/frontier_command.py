@@ -200,7 +200,7 @@ def run_frontier(options: argparse.Namespace) -> int:
         if path is not None:
             _check_writable(path)  # so that an unwritable path fails before the search
     clips, expected = _clips(options.clips), _expected(options.expected)
-    classifier = Classifier(shipped_model()) if clips else None
+    classifier = Classifier(shipped_model(), two_labels=True) if clips else None
     split = None if options.split == ALL else Split(options.split)
     everything = read_scenes(options.data, None)
     total = len(everything)

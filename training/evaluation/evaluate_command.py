@@ -10,7 +10,7 @@ import sys
 from pathlib import Path
 
 from edge.common.errors import UsageError
-from training.data.command_options import add_data_option, add_model_options
+from training.data.command_options import add_answer_option, add_data_option, add_model_options
 from training.data.datasets import check_distinct
 from training.data.layouts import SPLIT_FOLDERS
 from training.data.splits import Split
@@ -55,6 +55,7 @@ def add_evaluate_options(parser: argparse.ArgumentParser) -> None:
     """Add the options of `python -m training evaluate`."""
     parser.epilog = JSON_FIELDS
     add_model_options(parser)
+    add_answer_option(parser)
     add_data_option(parser)
     parser.add_argument(
         "--split",
@@ -127,7 +128,7 @@ def run_evaluate(options: argparse.Namespace) -> int:
     _check_output_folders(options)
     left_out = None if options.left_out is None else read_left_out(options.left_out)
     check_distinct(options.data)
-    scorer = load_scorer(options.model, options.runtime)
+    scorer = load_scorer(options.model, options.runtime, options.classes)
     tasks = [plan_task(scorer.labels, root, options.split) for root in options.data]
     for task in tasks:
         warn_about_training_data(scorer, task)

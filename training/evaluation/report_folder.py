@@ -65,7 +65,7 @@ def _report(
     left_out: LeftOutResults | None,
 ) -> Iterator[str]:
     first = evaluations[0]
-    yield f"# {model.name} with {first.runtime}\n"
+    yield f"# {model.name} with {first.runtime}: {', '.join(first.by_label)}\n"
     yield (
         f"Digest `{digest(model.read_bytes())}`. Brackets contain"
         f" {first.bootstrap['interval']:.0%} intervals by the percentile method, from"

@@ -9,7 +9,9 @@ from pathlib import Path
 
 import numpy as np
 
+from edge.classification.answer import scores_among
 from edge.classification.classifier import Classifier
+from edge.classification.model_card import TWO_LABELS
 from edge.common.arrays import Pixels
 from edge.common.errors import UsageError, UserError
 from edge.inference.model_file import digest
@@ -29,7 +31,8 @@ LabelledImages = Iterable[tuple[Sample, Pixels]]
 class Scorer:
     """A loaded model: `scores` returns (n, labels) probabilities. `threshold`: None if unknown.
 
-    `trained_on`: the names of its training data, from its model card or report.
+    `labels` and `threshold` are those of its answer (`edge.classification.answer`). `trained_on`:
+    the names of its training data, from its model card or report.
     """
 
     labels: tuple[str, ...]
@@ -39,20 +42,33 @@ class Scorer:
     trained_on: tuple[str, ...] = ()
 
 
-def load_scorer(model: Path, runtime: str | None) -> Scorer:
-    """Load the file `model`, whose suffix gives its type; raises UserError if it cannot be used."""
+def load_scorer(model: Path, runtime: str | None, classes: int | None = None) -> Scorer:
+    """Load the file `model`, whose suffix gives its type; raises UserError if it cannot be used.
+
+    `classes` is the number of labels that it answers with, by default all that it has; raises
+    UsageError if it has fewer.
+    """
+    scorer = _load(model, runtime, two_labels=classes == len(TWO_LABELS))
+    if classes is not None and len(scorer.labels) < classes:
+        raise UsageError(
+            f"--classes {classes}: the labels of {model} are {', '.join(scorer.labels)}"
+        )
+    return scorer
+
+
+def _load(model: Path, runtime: str | None, two_labels: bool) -> Scorer:
     if model.suffix == ".tflite":
-        return _tflite_scorer(model, runtime)
+        return _tflite_scorer(model, runtime, two_labels)
     if model.suffix != ".keras":
         raise UsageError(f"{model} is neither a .keras nor a .tflite file")
     if not model.is_file():
         raise UserError(f"cannot read the model {model}: the file does not exist")
-    return _keras_scorer(model)
+    return _keras_scorer(model, two_labels)
 
 
-def _tflite_scorer(model: Path, runtime: str | None) -> Scorer:
-    classifier = Classifier(model, runtime=runtime)
-    labels = tuple(classifier.card.labels)
+def _tflite_scorer(model: Path, runtime: str | None, two_labels: bool) -> Scorer:
+    classifier = Classifier(model, runtime=runtime, two_labels=two_labels)
+    labels = classifier.answer.labels
 
     def scores(pairs: LabelledImages) -> Floats:
         rows = []
@@ -66,31 +82,38 @@ def _tflite_scorer(model: Path, runtime: str | None) -> Scorer:
         return np.array(rows, np.float32).reshape(-1, len(labels))
 
     names = tuple(each.name for each in classifier.card.training_data)
-    return Scorer(labels, classifier.runtime, classifier.card.alert.threshold, scores, names)
+    return Scorer(labels, classifier.runtime, classifier.answer.alert.threshold, scores, names)
 
 
-def _keras_scorer(model: Path) -> Scorer:
+def _keras_scorer(model: Path, two_labels: bool) -> Scorer:
     network = load_model_file(model)
-    labels = LABELS.get(network.output_shape[-1])
-    if labels is None or network.input_shape[1:] != (SIZE_PX, SIZE_PX, 3):
+    outputs = LABELS.get(network.output_shape[-1])
+    if outputs is None or network.input_shape[1:] != (SIZE_PX, SIZE_PX, 3):
         raise UserError(f"{model} was not made by `python -m training train`")
+    labels = TWO_LABELS if two_labels else outputs
 
     def scores(pairs: LabelledImages) -> Floats:
         crops = (evaluation_crop(sample, image) for sample, image in pairs)
-        rows: list[Floats] = [np.zeros((0, len(labels)), np.float32)]
+        rows: list[Floats] = [np.zeros((0, len(outputs)), np.float32)]
         while batch := [crop for crop in itertools.islice(crops, KERAS_BATCH) if crop is not None]:
             pixels = np.stack(batch).astype(np.float32)
             rows.append(np.asarray(network(pixels, training=False), np.float32))
-        return np.concatenate(rows)
+        return scores_among(np.concatenate(rows), outputs, labels)
 
     report = _report_beside(model)
     return Scorer(
         labels,
         f"keras {import_keras().__version__}",
-        None if report is None else report.threshold,
+        None if report is None else _threshold(report, labels),
         scores,
         () if report is None else tuple(each.name for each in report.training_data),
     )
+
+
+def _threshold(report: Report, labels: tuple[str, ...]) -> float:
+    if report.two_labels is not None and labels != tuple(report.labels):
+        return report.two_labels.alert.threshold
+    return report.threshold
 
 
 def _report_beside(model: Path) -> Report | None:

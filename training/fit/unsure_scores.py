@@ -8,14 +8,11 @@ the label `mask`, and 60% of them a lower score than 98% of the faces with a mas
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 
 from edge.classification.model_card import ALERT_LABEL, Unsure
 from training.common.metrics import Floats, alert_threshold
-from training.fit.prepare import HeldOut
-from training.fit.training_loop import predict
+from training.fit.held_out_scores import HeldOutScores
 
 #: At most this share of the faces of a label may become unsure.
 MAX_UNSURE_FACES = 0.02
@@ -32,28 +29,23 @@ HOW_CHOSEN = (
 )
 
 
-def choose_unsure(
-    network: Any, held_out: HeldOut, labels: tuple[str, ...], threshold: float
-) -> Unsure:
+def choose_unsure(found: HeldOutScores, threshold: float) -> Unsure:
     """Return the scores under which a reading is unsure, by label.
 
     `threshold` is the alert threshold, which the score of `no_mask` does not exceed.
     """
-    faces = {
-        name: (predict(network, crops.pixels), crops.truth)
-        for name, crops in held_out.validation.items()
-    }
-    empty = [predict(network, crops) for crops in held_out.empty]
     scores = {}
-    for index, label in enumerate(labels):
-        of_label = [_own_scores(found[truth == index], index) for found, truth in faces.values()]
+    for index, label in enumerate(found.labels):
+        of_label = [
+            _own_scores(faces.scores[faces.truth == index], index) for faces in found.faces.values()
+        ]
         score = min(
             MAX_SCORE,
             _score_of_most_faces([own for own in of_label if len(own)]),
-            _score_of_few_boxes(empty, index),
+            _score_of_few_boxes(found.empty, index),
         )
         scores[label] = round(min(score, threshold) if label == ALERT_LABEL else score, 4)
-    names = " and ".join(held_out.validation)
+    names = " and ".join(found.faces)
     chosen = HOW_CHOSEN.format(1 - MAX_UNSURE_FACES, names, MAX_SCORE, MAX_SURE_EMPTY)
     return Unsure(scores=scores, chosen=chosen)
 

@@ -10,8 +10,8 @@ from training.network.pixel_scaling import PIXEL_OFFSET, PIXEL_SCALE
 # At a door, faces in the picture of a Pi's camera are rarely wider than 96 px. An input of 192 px
 # would need four times as much computation.
 SIZE_PX = 96
-#: The names of the shipped classifiers in models/, by their number of labels.
-MODEL_NAMES = {2: "mask", 3: "mask3"}
+#: The name of the shipped classifier in models/, and of the model of a run.
+MODEL_NAME = "mask"
 MOMENTUM = 0.98  # for batch normalisation, whose statistics cover about the last 50 steps
 
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import msgspec
 
-from edge.classification.model_card import DataSet, Unsure
+from edge.classification.model_card import DataSet, Thresholds, Unsure
 from training.common.struct_file import read_struct, write_struct
 
 
@@ -16,8 +16,10 @@ class Report(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
 
     `threshold`: the alert threshold, as in `edge.classification.model_card.Alert`. `unsure`: the
     scores under which a reading is unsure, or None in the report of an earlier version, for which
-    `python -m training thresholds` chooses them. `derived_from`:
-    the digest of the 3-class model that this model was derived from, or empty. `calibration`: a
+    `python -m training thresholds` chooses them. `two_labels`: the thresholds of the answer with
+    two labels, as in `edge.classification.model_card.Card`; None for a model of two labels, and in
+    the report of an earlier version. `derived_from`: empty, or in the report of an earlier version
+    the digest of the model that this model was derived from. `calibration`: a
     `training.fit.score_calibration.Calibration`, already folded into the model.
     """
 
@@ -30,6 +32,7 @@ class Report(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     threshold: float
     threshold_chosen: str
     unsure: Unsure | None = None
+    two_labels: Thresholds | None = None
     training_data: list[DataSet]
     calibration: dict[str, Any] = {}
     figures: dict[str, Any]

@@ -22,8 +22,8 @@ class PictureWorker:
 
     def __init__(self, settings: Settings) -> None:
         """Load both; raises UserError when the model or the cascade cannot be used."""
-        self._classifier = load_classifier(settings.classifier)
-        self._rule = unsure_rule(settings.events, self._classifier.card)
+        self._classifier = load_classifier(settings)
+        self._rule = unsure_rule(settings.events, self._classifier.answer)
         self._detector = still_detector(settings)
         load_libraries()
 

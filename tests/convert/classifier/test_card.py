@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from edge.classification.model_card import read_card
@@ -20,8 +21,9 @@ def test_shipped_model_is_small_and_matches_its_card() -> None:
     card = read_card(content, MODELS / "mask.tflite")
     report = json.loads((MODELS / "mask.json").read_bytes())
     assert len(content) < 250_000
-    assert card.labels == ["mask", "no_mask"]
+    assert card.labels == ["mask", "no_mask", "incorrect_mask"]
     assert card.alert.threshold == report["threshold"]
+    assert msgspec.to_builtins(card.two_labels) == report["two_labels"]
     assert card.framing.margin == 0.12
     assert {data.name for data in card.training_data} == set(report["figures"]["faces_trained_on"])
     assert all(data.licence != "not stated" for data in card.training_data)

@@ -2,34 +2,25 @@
 
 from __future__ import annotations
 
+import msgspec
 import numpy as np
 import pytest
 
 from convert.classifier.figures import accuracies, card_figures
 from convert.classifier.pictures import CheckSet
-from training.network.model_report import Report
+from edge.classification.model_card import Alert, Thresholds, Unsure
+from tests.support.models import two_label_model
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
-LABELS = ["mask", "no_mask", "incorrect_mask"]
-
-
-def report(threshold: float) -> Report:
-    return Report(
-        name="x",
-        keras_sha256="",
-        labels=LABELS,
-        size_px=96,
-        margin=0.1,
-        threshold=threshold,
-        threshold_chosen="",
-        training_data=[],
-        figures={},
-        config={},
-        history=[],
-        training_s=0.0,
-        licence="",
-        versions={},
-    )
+CARD = msgspec.structs.replace(
+    two_label_model.CARD,
+    labels=["mask", "no_mask", "incorrect_mask"],
+    alert=Alert(threshold=0.5, chosen=""),
+    two_labels=Thresholds(
+        alert=Alert(threshold=0.7, chosen=""),
+        unsure=Unsure(scores={"mask": 0.8, "no_mask": 0.7}, chosen=""),
+    ),
+)
 
 
 def test_figures_are_counted_by_data_set_and_label() -> None:
@@ -43,7 +34,7 @@ def test_figures_are_counted_by_data_set_and_label() -> None:
         np.array([0, 1, 1, 1, 2]),
         {"a": slice(0, 3), "b": slice(3, 5)},
     )
-    found = card_figures(check, scores, report(0.5), "int8 in x")
+    found = card_figures(check, scores, CARD, "int8 in x")
     assert found == {
         "a test, int8 in x": {
             "accuracy": 0.6667,
@@ -52,12 +43,28 @@ def test_figures_are_counted_by_data_set_and_label() -> None:
             "threshold": 0.5,
             "flagged": {"mask": 0.0, "no_mask": 0.5},
         },
+        "a test, two labels, int8 in x": {
+            "accuracy": 0.6667,
+            "faces": 3,
+            "confusion": [[1, 0], [1, 1]],
+            "threshold": 0.7,
+            "flagged": {"mask": 0.0, "no_mask": 0.5},
+            "unsure": {"mask": 0.0, "no_mask": 0.5},
+        },
         "b test, int8 in x": {
             "accuracy": 0.5,
             "faces": 2,
             "confusion": [[0, 0, 0], [0, 1, 0], [0, 1, 0]],
             "threshold": 0.5,
             "flagged": {"no_mask": 1.0, "incorrect_mask": 1.0},
+        },
+        "b test, two labels, int8 in x": {
+            "accuracy": 1.0,
+            "faces": 1,
+            "confusion": [[0, 0], [0, 1]],
+            "threshold": 0.7,
+            "flagged": {"no_mask": 1.0, "incorrect_mask": 1.0},
+            "unsure": {"no_mask": 0.0, "incorrect_mask": 0.0},
         },
     }
     assert accuracies(check, scores) == {"a": pytest.approx(2 / 3), "b": 0.5}

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 
 from edge.classification import classifier as module
+from edge.classification.answer import Answer
 from edge.classification.classifier import (
     Classifier,
     Scores,
@@ -17,16 +19,18 @@ from edge.classification.classifier import (
 )
 from edge.common.errors import UserError
 from edge.common.paths import shipped_model
-from edge.config.settings import ClassifierSettings, DetectorSettings, EventSettings
+from edge.config.settings import DetectorSettings, EventSettings, Settings, change
 from edge.detection.haar_detector import HaarDetector
 from edge.inference import interpreter
 from edge.inference.shipped_variant import shipped_variant
 from tests.support.footage.demo_frames import demo_frame
 from tests.support.models.mutations import without_digest
+from tests.support.models.two_label_model import write_two_label_model
 from tests.support.runtimes import INSTALLED_RUNTIMES
 
 BARE_AT_S, MASKED_AT_S = (4.0, 5.0, 20.0), (12.5, 13.5, 24.0)
-MASK3 = shipped_model().with_name("mask3.tflite")
+CROP = np.random.default_rng(1).integers(0, 256, (96, 96, 3)).astype(np.uint8)
+BOTH = {"alert_on": ["no_mask", "incorrect_mask"]}
 
 
 @pytest.fixture(scope="module")
@@ -59,10 +63,9 @@ def test_order_of_colour_channels_changes_the_scores(classifier: Classifier) -> 
 
 
 def test_same_pixels_give_the_same_scores(classifier: Classifier) -> None:
-    crop = np.random.default_rng(1).integers(0, 256, (96, 96, 3)).astype(np.uint8)
-    first = classifier.classify_crop(crop)
-    classifier.classify_crop(255 - crop)
-    assert classifier.classify_crop(crop) == first
+    first = classifier.classify_crop(CROP)
+    classifier.classify_crop(255 - CROP)
+    assert classifier.classify_crop(CROP) == first
 
 
 def test_crop_of_any_size_is_scaled_to_the_input(classifier: Classifier) -> None:
@@ -76,9 +79,42 @@ def test_label_has_the_highest_score() -> None:
     assert (scores.label, scores.score) == ("no_mask", 0.7)
 
 
-def test_configured_model_is_loaded() -> None:
-    three = load_classifier(ClassifierSettings(model=str(MASK3)))
-    assert three.card.labels == ["mask", "no_mask", "incorrect_mask"]
+@pytest.mark.parametrize(
+    ("changes", "number"),
+    [
+        ({}, 2),
+        ({"events": BOTH}, 3),
+        ({"classifier": {"classes": 3}}, 3),
+        ({"classifier": {"classes": 3}, "events": BOTH}, 3),
+        ({"classifier": {"classes": 2, "model": str(shipped_model())}}, 2),
+    ],
+)
+def test_number_of_labels_follows_from_the_settings(changes: dict[str, Any], number: int) -> None:
+    found = load_classifier(change(Settings(), **changes))
+    assert found.answer.labels == ("mask", "no_mask", "incorrect_mask")[:number]
+    assert tuple(found.classify_crop(CROP).by_label) == found.answer.labels
+
+
+@pytest.mark.parametrize("number", [2, 3])
+def test_model_of_two_labels_is_used_unless_three_are_wanted(tmp_path: Path, number: int) -> None:
+    model = write_two_label_model(tmp_path / "own.tflite")
+    settings = change(Settings(), classifier={"model": str(model)})
+    own = load_classifier(settings)
+    assert own.answer == Answer(("mask", "no_mask"), own.card.alert, None)
+    assert own.classify_crop(np.full((16, 16, 3), 200, np.uint8)).label == "no_mask"
+    wanted = change(settings, classifier={"classes": number})
+    if number == 2:
+        assert load_classifier(wanted).answer == own.answer
+    else:
+        with pytest.raises(UserError, match=r"`classifier\.classes` is 3, but .*: remove this"):
+            load_classifier(wanted)
+
+
+def test_answer_with_two_labels_divides_the_scores_by_their_sum(classifier: Classifier) -> None:
+    two = Classifier(shipped_model(), two_labels=True)
+    whole, part = (each.classify_crop(CROP).by_label for each in (classifier, two))
+    total = whole["mask"] + whole["no_mask"]
+    assert part == pytest.approx({label: whole[label] / total for label in ("mask", "no_mask")})
 
 
 @pytest.mark.parametrize("runtime", INSTALLED_RUNTIMES)
@@ -88,16 +124,16 @@ def test_variant_of_the_shipped_model_is_that_of_the_runtime(
     crop = np.full((96, 96, 3), 120, np.uint8)
     only = tuple(each for each in interpreter.RUNTIMES if each[0] == runtime)
     monkeypatch.setattr(interpreter, "RUNTIMES", only)
-    found, int8 = load_classifier(ClassifierSettings()), Classifier(shipped_model())
+    found, int8 = load_classifier(Settings()), Classifier(shipped_model(), two_labels=True)
     assert (found.runtime, found.path) == (runtime, shipped_model(shipped_variant(runtime)))
-    assert found.card.alert == int8.card.alert
+    assert found.answer == int8.answer
     scores = int8.classify_crop(crop).by_label
     assert found.classify_crop(crop).by_label == pytest.approx(scores, abs=0.05)
 
 
 def test_missing_model_is_refused(tmp_path: Path) -> None:
     with pytest.raises(UserError, match="cannot read the model"):
-        load_classifier(ClassifierSettings(model=str(tmp_path / "none.tflite")))
+        load_classifier(change(Settings(), classifier={"model": str(tmp_path / "none.tflite")}))
 
 
 def test_model_without_a_digest_is_tried_and_used(
@@ -119,13 +155,13 @@ def test_model_without_a_digest_is_tried_and_used(
 
 
 def test_configured_threshold_precedes_that_of_the_card(classifier: Classifier) -> None:
-    card = classifier.card
-    assert alert_threshold(EventSettings(), card) == card.alert.threshold
-    assert alert_threshold(EventSettings(alert_threshold=0.3), card) == 0.3
+    answer = classifier.answer
+    assert alert_threshold(EventSettings(), answer) == classifier.card.alert.threshold
+    assert alert_threshold(EventSettings(alert_threshold=0.3), answer) == 0.3
 
 
-def test_alert_labels_must_be_labels_of_the_model(classifier: Classifier) -> None:
+def test_alert_labels_must_be_labels_of_the_answer(classifier: Classifier, tmp_path: Path) -> None:
     settings = EventSettings(alert_on=("no_mask", "incorrect_mask"))
-    assert alert_labels(settings, Classifier(MASK3)) == settings.alert_on
+    assert alert_labels(settings, classifier) == settings.alert_on
     with pytest.raises(UserError, match="contains incorrect_mask, but the labels of the model are"):
-        alert_labels(settings, classifier)
+        alert_labels(settings, Classifier(write_two_label_model(tmp_path / "own.tflite")))

@@ -10,11 +10,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from edge.classification.answer import answer_of
 from edge.classification.model_card import (
+    KNOWN_LABELS,
     Alert,
     Card,
     Framing,
     Input,
+    Thresholds,
     Unsure,
     attach_card,
     describe_scores,
@@ -39,6 +42,12 @@ CARD = Card(
     figures={"accuracy": 0.5},
     licence="MIT",
     versions={},
+)
+
+
+#: Thresholds that lack a label.
+TWO = Thresholds(
+    alert=Alert(threshold=0.9, chosen=""), unsure=Unsure(scores={"mask": 0.9}, chosen="")
 )
 
 
@@ -84,6 +93,14 @@ def test_file_without_a_card_is_refused(content: bytes) -> None:
         ({"labels": ["no_mask", "cat"]}, "expected distinct labels"),
         ({"labels": ["mask"]}, "but must contain 'no_mask'"),
         (
+            {"two_labels": TWO},
+            "`labels` is ['mask', 'no_mask'], but `two_labels` is only for a model of more labels",
+        ),
+        (
+            {"labels": list(KNOWN_LABELS), "two_labels": TWO},
+            "`two_labels.unsure.scores` has the labels ['mask'], expected ['mask', 'no_mask']",
+        ),
+        (
             {"unsure": Unsure(scores={"mask": 0.9}, chosen="")},
             "`unsure.scores` has the labels ['mask'], expected ['mask', 'no_mask']",
         ),
@@ -103,21 +120,22 @@ def test_unsure_scores_are_read_and_described() -> None:
     assert describe_scores(unsure.scores) == "0.96 (mask), 0.92 (no_mask)"
 
 
-@pytest.mark.parametrize("name", ["mask.tflite", "mask3.tflite"])
-def test_shipped_models_say_from_which_score_on_they_are_sure(name: str) -> None:
-    path = shipped_model().with_name(name)
-    card = read_card(path.read_bytes(), path)
-    assert card.unsure is not None
-    assert list(card.unsure.scores) == card.labels
+@pytest.mark.parametrize("two_labels", [False, True])
+def test_shipped_model_says_from_which_score_on_it_is_sure(two_labels: bool) -> None:
+    path = shipped_model()
+    answer = answer_of(read_card(path.read_bytes(), path), two_labels)
+    assert answer.unsure is not None
+    assert tuple(answer.unsure.scores) == answer.labels == KNOWN_LABELS[: len(answer.labels)]
     # The largest score of an int8 model is 255/256; a bare face that alerts must be sure.
-    assert all(0.5 < score <= 0.98 for score in card.unsure.scores.values())
-    assert card.unsure.scores["no_mask"] <= card.alert.threshold
+    assert all(0.5 < score <= 0.98 for score in answer.unsure.scores.values())
+    assert answer.unsure.scores["no_mask"] <= answer.alert.threshold
 
 
 def test_shipped_model_has_a_correct_card() -> None:
     path = shipped_model()
     card = read_card(path.read_bytes(), path)
-    assert set(card.labels) == {"mask", "no_mask"}
+    assert tuple(card.labels) == KNOWN_LABELS
+    assert card.two_labels is not None
     assert 0.0 < card.alert.threshold < 1.0
     assert card.flatbuffer_sha256
     assert card.training_data

@@ -43,11 +43,12 @@ def test_scores_of_all_alert_labels_count_together() -> None:
 
 def test_rule_has_the_scores_of_the_card(tmp_path: Path) -> None:
     settings = change(Settings(), events={"alert_threshold": 0.7}).events
-    card = Classifier(write_model(tmp_path / "m.tflite", {"mask": 0.95, "no_mask": 0.9})).card
-    assert unsure_rule(settings, card) == UnsureRule(("no_mask",), 0.7, RULE.min_scores)
+    model = write_model(tmp_path / "m.tflite", {"mask": 0.95, "no_mask": 0.9})
+    answer = Classifier(model, two_labels=True).answer
+    assert unsure_rule(settings, answer) == UnsureRule(("no_mask",), 0.7, RULE.min_scores)
 
 
 def test_nothing_is_unsure_with_a_card_of_an_earlier_version(tmp_path: Path) -> None:
-    card = Classifier(write_model(tmp_path / "m.tflite", None)).card
-    rule = unsure_rule(Settings().events, card)
+    answer = Classifier(write_model(tmp_path / "m.tflite", None), two_labels=True).answer
+    rule = unsure_rule(Settings().events, answer)
     assert rule.label(Scores({"mask": 0.5001, "no_mask": 0.4999})) == "mask"

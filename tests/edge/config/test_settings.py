@@ -34,6 +34,7 @@ def test_example_contains_every_setting_with_its_default() -> None:
     optional = {
         "port",
         "alert_threshold",
+        "classes",
         "min_score",
     }
     for section in msgspec.structs.fields(Settings):
@@ -101,6 +102,14 @@ def test_values_of_the_file_replace_defaults(tmp_path: Path) -> None:
         (
             "[events]\nalert_on = ['x']\n",
             '`events.alert_on[0]`: invalid enum value \'x\'; expected "no_mask", "incorrect_mask"',
+        ),
+        (
+            "[classifier]\nclasses = 4\n",
+            "`classifier.classes`: invalid enum value 4; expected 2, 3",
+        ),
+        (
+            "[events]\nalert_on = ['incorrect_mask']\n[classifier]\nclasses = 2\n",
+            "`events.alert_on` contains incorrect_mask, which `classifier.classes = 2` excludes:",
         ),
         ("[camera.controls]\ngain = 0.5\n", "`camera.controls.gain`: expected `float` >= 1.0"),
         (

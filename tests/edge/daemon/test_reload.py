@@ -19,6 +19,8 @@ from edge.daemon.reload import Reload
 from edge.events.pipeline import Pipeline
 from tests.support.camera.mjpeg_server import SilentServer
 from tests.support.footage.pictures import write_clip
+from tests.support.models.two_label_model import write_two_label_model
+from tests.support.models.unsure_models import write_model
 from tests.support.waiting import wait_until
 
 
@@ -104,14 +106,19 @@ def test_nothing_changes_before_the_new_camera_delivers(
         {"camera": {"source": "/nowhere.mp4"}},
         {"classifier": {"model": "/nowhere.tflite"}},
         {"detector": {"cascade": "/nowhere.xml"}},
-        {"events": {"alert_on": ["incorrect_mask"]}},
+        {"classifier": {"model": "two-labels.tflite"}, "events": {"alert_on": ["incorrect_mask"]}},
+        {"classifier": {"model": "two-labels.tflite", "classes": 3}},
         {"camera": {"zone": [[0.1, 0.1], [0.9, 0.9]]}},
         {"snapshot": {"enabled": True, "path": "~no-such-user/pictures"}},
     ],
 )
 def test_invalid_configuration_changes_nothing(
-    daemon: RunningDaemon, wrong: dict[str, object]
+    daemon: RunningDaemon,
+    wrong: dict[str, object],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    monkeypatch.chdir(write_two_label_model(tmp_path / "two-labels.tflite").parent)
     daemon.next = change(daemon.settings, tracker={"window_s": 2.0}, **wrong)
     with pytest.raises(UserError):
         daemon.finish_reload()
@@ -133,14 +140,16 @@ def test_fixed_settings_keep_their_values(
     assert "the new `device` takes effect at the next start" in caplog.text
 
 
-def test_new_model_replaces_the_old_one(daemon: RunningDaemon) -> None:
-    daemon.next = change(
-        daemon.settings,
-        classifier={"model": "models/mask3.tflite"},
-        events={"alert_on": ["no_mask", "incorrect_mask"]},
-    )
-    daemon.finish_reload()
-    assert daemon.applied[0].classifier.card.labels == ["mask", "no_mask", "incorrect_mask"]
+def test_new_alert_label_changes_the_answer_of_the_model(daemon: RunningDaemon) -> None:
+    three = ("mask", "no_mask", "incorrect_mask")
+    for alert_on, labels in ((["no_mask", "incorrect_mask"], three), (["no_mask"], three[:2])):
+        daemon.next = change(daemon.settings, events={"alert_on": alert_on})
+        daemon.finish_reload()
+        applied = daemon.applied[-1].classifier
+        assert applied.answer.labels == labels
+        assert applied.answer.alert == (
+            applied.card.alert if labels == three else applied.card.two_labels.alert  # type: ignore[union-attr]
+        )
 
 
 def test_model_replaced_under_its_name_is_loaded(tmp_path: Path, daemon: RunningDaemon) -> None:
@@ -148,7 +157,7 @@ def test_model_replaced_under_its_name_is_loaded(tmp_path: Path, daemon: Running
     shutil.copy("models/mask.tflite", model)
     daemon.next = change(daemon.settings, classifier={"model": str(model)})
     daemon.finish_reload()
-    shutil.copy("models/mask3.tflite", model)
+    write_model(model, {"mask": 0.9, "no_mask": 0.9})
     daemon.finish_reload()
     assert daemon.applied[1].classifier.digest != daemon.applied[0].classifier.digest
 

@@ -31,7 +31,7 @@ def bare_face_frame() -> Pixels:
 
 @pytest.fixture(scope="module")
 def classifier() -> Classifier:
-    return Classifier(shipped_model())
+    return Classifier(shipped_model(), two_labels=True)
 
 
 def test_default_settings_are_replaced_for_still_images() -> None:

@@ -110,7 +110,7 @@ def test_hanging_report_does_not_block_the_stop() -> None:
 
 
 def test_configuration_digest_ignores_credentials() -> None:
-    classifier = load_classifier(Settings().classifier)
+    classifier = load_classifier(Settings())
 
     def digest(source: str, **mqtt: Any) -> str:
         settings = change(Settings(), device="d", camera={"source": source}, mqtt=mqtt)
@@ -128,7 +128,7 @@ def test_info_keeps_the_published_body() -> None:
     info = InfoReporter(sink)
     assert info.body == {}
     settings = change(Settings(), device="d", events={"alert_threshold": 0.7})
-    info.update(settings, load_classifier(settings.classifier), "haar")
+    info.update(settings, load_classifier(settings), "haar")
     assert sink.retained == [("info", info.body, 1)]
     assert info.body["alert_threshold"] == 0.7
 
@@ -137,5 +137,7 @@ def test_info_keeps_the_published_body() -> None:
 def test_info_states_the_scores_under_which_a_face_is_unsure(
     tmp_path: Path, scores: dict[str, float] | None
 ) -> None:
-    classifier = Classifier(write_model(tmp_path / "m.tflite", scores))
-    assert info_body(Settings(), classifier, "haar")["unsure"] == (scores or {})
+    classifier = Classifier(write_model(tmp_path / "m.tflite", scores), two_labels=True)
+    body = info_body(Settings(), classifier, "haar")
+    assert body["unsure"] == (scores or {})
+    assert body["model"]["labels"] == ("mask", "no_mask")

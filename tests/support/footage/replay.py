@@ -52,10 +52,10 @@ class CachingDetector(HaarDetector):
 
 
 class CachingClassifier(Classifier):
-    """The real classifier, which classifies each crop only once."""
+    """The real classifier with two labels, which classifies each crop only once."""
 
     def __init__(self, path: Path) -> None:
-        super().__init__(path)
+        super().__init__(path, two_labels=True)
         self._scores: dict[bytes, Scores] = {}
 
     def classify_crop(self, crop_rgb: Pixels) -> Scores:

@@ -30,7 +30,7 @@ def test_demo_people_are_found_and_blind_detector_finds_none() -> None:
         shipped_configuration,
         search=dataclasses.replace(shipped_configuration.search, min_face=0.9),
     )
-    classifier = Classifier(shipped_model())
+    classifier = Classifier(shipped_model(), two_labels=True)
     played, (thorough,) = play_clips(
         [demo_clip()], [shipped_configuration, blind], shipped_configuration, classifier, 5.0
     )

@@ -19,7 +19,7 @@ FOLDERS = {"with_mask": "mask", "without_mask": "no_mask"}
 def test_data_sets_are_evaluated_alone_and_pooled(
     split_folders: Path, scenes: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    one, other, both = evaluate_json(capsys, "--data", split_folders, scenes)
+    one, other, both = evaluate_json(capsys, "--classes", "2", "--data", split_folders, scenes)
     assert both["data"] == "all together"
     assert both["figures"]["count"] == one["figures"]["count"] + other["figures"]["count"]
     assert (one["data"], one["split"], one["figures"]["count"]) == ("parted", "test", 24)

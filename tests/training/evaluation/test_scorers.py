@@ -9,6 +9,7 @@ import pytest
 
 from edge.classification.classifier import Classifier
 from edge.common.errors import UsageError, UserError
+from tests.support.models.two_label_model import write_two_label_model
 from tests.support.training import datasets
 from training.data.datasets import Sample
 from training.data.detector_simulation import box_of_annotation
@@ -36,7 +37,25 @@ def test_tflite_scores_are_those_of_the_daemon() -> None:
 
 
 def test_no_faces_give_no_scores() -> None:
-    assert load_scorer(MODEL, None).scores([]).shape == (0, 2)
+    assert load_scorer(MODEL, None).scores([]).shape == (0, 3)
+
+
+def test_answer_with_two_labels_has_its_own_threshold_and_scores() -> None:
+    both, two = load_scorer(MODEL, None), load_scorer(MODEL, None, 2)
+    image = datasets.face("no_mask", np.random.default_rng(2), 200)
+    pairs = [(Sample(Path("a.png"), "no_mask", Split.TEST), image)]
+    assert (len(both.labels), two.labels) == (3, ("mask", "no_mask"))
+    assert two.threshold == Classifier(MODEL, two_labels=True).answer.alert.threshold
+    assert two.threshold != both.threshold
+    (whole,), (part,) = both.scores(pairs), two.scores(pairs)
+    assert part == pytest.approx(whole[:2] / whole[:2].sum())
+
+
+def test_answer_that_the_model_lacks_is_refused(tmp_path: Path) -> None:
+    model = write_two_label_model(tmp_path / "own.tflite")
+    assert load_scorer(model, None, 2).labels == ("mask", "no_mask")
+    with pytest.raises(UsageError, match=r"--classes 3: the labels of .* are mask, no_mask"):
+        load_scorer(model, None, 3)
 
 
 def test_unknown_suffix_is_refused() -> None:

@@ -49,7 +49,7 @@ def test_each_data_set_is_left_out_in_turn(tmp_path: Path) -> None:
         [row for row in rows if not row.startswith("| others")],
     )
     assert "epoch 1/1" not in again.stderr, "trained networks must not be trained again"
-    start, elsewhere = out / "without-others" / "mask3.keras", tmp_path / "elsewhere"
+    start, elsewhere = out / "without-others" / "mask.keras", tmp_path / "elsewhere"
     command[-1] = elsewhere
     other = datasets.python(*command, "--start", start, compiled=False)
     assert other.returncode == 0, other.stderr

@@ -42,7 +42,7 @@ def test_run_writes_curves_and_settings(three_class_model: Path) -> None:
 
 
 @pytest.mark.slow
-def test_teacher_must_have_same_classes(
+def test_teacher_must_have_all_classes(
     tmp_path: Path, three_class_data: Path, three_class_model: Path
 ) -> None:
     taught = tmp_path / "taught.keras"
@@ -52,9 +52,15 @@ def test_teacher_must_have_same_classes(
     report = json.loads(taught.with_suffix(".json").read_bytes())
     teacher = json.loads(three_class_model.with_suffix(".json").read_bytes())
     assert report["config"]["teacher"] == teacher["keras_sha256"]
-    code, error = train(three_class_data, taught, "--classes", "2", "--teacher", three_class_model)
+    two = tmp_path / "two.keras"  # the third output of a teacher and of a start is left out
+    options = ("--classes", "2", "--teacher", three_class_model, "--start", three_class_model)
+    code, error = train(three_class_data, two, *options, compiled=True)
+    assert code == 0, error
+    report = json.loads(two.with_suffix(".json").read_bytes())
+    assert (report["labels"], report["two_labels"]) == (["mask", "no_mask"], None)
+    code, error = train(three_class_data, taught, "--classes", "3", "--teacher", two)
     assert (code, "Traceback" in error) == (1, False)
-    assert "a model of mask, no_mask needs" in error
+    assert "a model of mask, no_mask, incorrect_mask needs" in error
     code, error = train(three_class_data, taught, "--teacher", tmp_path / "none.keras")
     assert (code, len(error.strip().splitlines())) == (1, 1)
     assert "cannot read the teacher" in error

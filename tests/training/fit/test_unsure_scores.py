@@ -2,41 +2,29 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Sequence
 
 import numpy as np
 import pytest
 
+from edge.classification.model_card import Unsure
+from tests.support.training.held_out import face_scores, held_out
 from training.common.metrics import unsure_faces
-from training.fit.prepare import CropSet, HeldOut
+from training.fit.held_out_scores import FaceScores
 from training.fit.unsure_scores import MAX_SCORE, choose_unsure
 
 LABELS = ("mask", "no_mask")
 
 
-def brightness_network(pixels: Any, training: bool) -> Any:
-    """Give the mean brightness of a crop, 0 to 1, as its `no_mask` score."""
-    assert not training
-    bare = pixels.mean(axis=(1, 2, 3)) / 255
-    return np.stack([1 - bare, bare], axis=1)
-
-
-def crops(scores: list[float]) -> Any:
-    pixels = np.zeros((len(scores), 4, 4, 3), np.uint8)
-    pixels[:] = np.round(255 * np.array(scores))[:, None, None, None]
-    return pixels
-
-
-def face_set(masked: list[float], bare: list[float]) -> CropSet:
+def face_set(masked: list[float], bare: list[float]) -> FaceScores:
     """Return faces by the score of their own label."""
-    scores = [1 - score for score in masked] + bare
-    truth = np.array([0] * len(masked) + [1] * len(bare), np.int64)
-    return CropSet(crops(scores), truth)
+    return face_scores(LABELS, [1 - score for score in masked], bare)
 
 
-def chosen(validation: dict[str, CropSet], *empty: list[float], threshold: float = 1.0) -> Any:
-    held_out = HeldOut(validation, [crops(group) for group in empty], [])
-    return choose_unsure(brightness_network, held_out, LABELS, threshold)
+def chosen(
+    validation: dict[str, FaceScores], *empty: Sequence[float], threshold: float = 1.0
+) -> Unsure:
+    return choose_unsure(held_out(LABELS, validation, *empty), threshold)
 
 
 def test_two_percent_of_the_faces_of_a_label_are_below() -> None:

@@ -13,6 +13,7 @@ import cv2
 import msgspec
 
 from edge.classification.classifier import Classifier
+from edge.classification.model_card import TWO_LABELS
 from edge.classification.unsure import unsure_rule
 from edge.common.errors import UsageError, UserError
 from edge.common.file_access import write_problem
@@ -20,7 +21,7 @@ from edge.common.paths import shipped_model
 from edge.config.settings import DetectorSettings, Settings, change
 from edge.detection.load_detector import load_detector
 from training.common.intervals import Estimate
-from training.data.command_options import share
+from training.data.command_options import add_answer_option, share
 from training.data.layouts import holds_pictures
 from training.data.progress import with_progress
 from training.evaluation.mistakes import make_ignored_folder, refuse_project_folder
@@ -67,8 +68,9 @@ def add_evaluate_alerts_options(parser: argparse.ArgumentParser) -> None:
         type=Path,
         default=shipped_model(),
         metavar="FILE",
-        help="a .tflite classifier (default: the shipped one with two classes)",
+        help="a .tflite classifier (default: the shipped one)",
     )
+    add_answer_option(parser, len(TWO_LABELS))
     parser.add_argument(
         "--threshold",
         type=share,
@@ -100,9 +102,15 @@ def run_evaluate_alerts(options: argparse.Namespace) -> int:
     if options.no_face is not None:
         _prepare_folder(options.no_face)
     detector = load_detector(_settings(options)).finder
-    classifier = Classifier(options.classifier)
+    two_labels = options.classes == len(TWO_LABELS)
+    classifier = Classifier(options.classifier, two_labels=two_labels)
+    if len(classifier.answer.labels) < options.classes:
+        labels = ", ".join(classifier.answer.labels)
+        raise UsageError(
+            f"--classes {options.classes}: the labels of {options.classifier} are {labels}"
+        )
     events = change(Settings(), events={"alert_threshold": options.threshold}).events
-    rule = unsure_rule(events, classifier.card)
+    rule = unsure_rule(events, classifier.answer)
     other = None if options.other is None else search_detectors.load_detector(options.other)
     pictures = chosen_pictures(options)
     progress = with_progress(pictures, detector.name, "picture")

@@ -68,12 +68,12 @@ def _read(
     path, face = bare
     boxes = (LabelledBox(face, BoxKind.FACE, label), LabelledBox(REGION, BoxKind.IGNORE))
     picture = BoxedPicture(path, None, boxes, "made up", Split.TEST)
-    classifier = Classifier(shipped_model())
+    classifier = Classifier(shipped_model(), two_labels=True)
     (readings,) = read_photographs(
         evaluation_pictures([picture], 40.0),
         FixedDetector(*found),  # type: ignore[arg-type]
         classifier,
-        rule or unsure_rule(Settings().events, classifier.card),
+        rule or unsure_rule(Settings().events, classifier.answer),
         other,
     )
     return readings
@@ -133,7 +133,7 @@ def test_unsure_faces_and_boxes_are_counted(bare: tuple[Path, Box]) -> None:
 def test_figures_without_faces(bare: tuple[Path, Box]) -> None:
     path, _ = bare
     picture = BoxedPicture(path, None, (), "made up", Split.TEST)
-    classifier = Classifier(shipped_model())
+    classifier = Classifier(shipped_model(), two_labels=True)
     detector = FixedDetector(WALL)
     readings = read_photographs(
         evaluation_pictures([picture], 40.0),
