@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import getpass
 import os
 import sys
 from collections.abc import Callable, Iterator
@@ -146,10 +145,9 @@ def _remove(options: argparse.Namespace) -> int:
 
 def _read_password(username: str) -> str:
     """Ask for the password of `username`, or read it from standard input; raises UsageError."""
-    if sys.stdin.isatty():
-        password = getpass.getpass(f"Password of {username} at the broker: ")
-    else:
-        password = sys.stdin.readline().rstrip("\n")
+    from edge.common.password_input import read_password
+
+    password = read_password(f"Password of {username} at the broker: ")
     if not password:
         raise UsageError("--username needs the password of that account, which must not be empty")
     return password

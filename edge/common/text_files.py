@@ -14,6 +14,8 @@ _OTHER_MARKS = (
 )
 #: Control characters that no text contains in any encoding.
 _BINARY = frozenset(range(32)) - frozenset(b"\t\n\f\r\x1a\x1b")
+#: Of arguments and answers on a terminal, whose bytes Python keeps as surrogates.
+NOT_UTF8 = "what was typed is not UTF-8 text: set the encoding of the terminal to UTF-8"
 _REMEDY = "save it as UTF-8 (in Notepad: Save as, Encoding: UTF-8)"
 
 

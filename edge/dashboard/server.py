@@ -22,6 +22,7 @@ from edge.common.clock import clock_is_synchronised
 from edge.common.errors import UsageError, UserError
 from edge.common.file_access import access_problem
 from edge.common.machine_names import MachineNames
+from edge.common.password_input import read_password
 from edge.common.paths import make_private, state_directory, user_path
 from edge.common.signals import signal_handlers
 from edge.config.settings import DashboardSettings, Settings
@@ -221,14 +222,9 @@ def set_password() -> int:
     Return the exit code. Raises UserError.
     """
     folder = state_directory()
-    if sys.stdin.isatty():
-        import getpass
-
-        new = getpass.getpass("New password of the dashboard: ")
-        if getpass.getpass("Again: ") != new:
-            raise UserError("the two passwords differ")
-    else:
-        new = sys.stdin.readline().rstrip("\n")
+    new = read_password("New password of the dashboard: ")
+    if sys.stdin.isatty() and read_password("Again: ") != new:
+        raise UserError("the two passwords differ")
     Password(folder / "dashboard-password").set(new)
     sys.stdout.write("The password is set. All users must log in again.\n")
     return 0

@@ -20,7 +20,7 @@ from edge.camera.source_address import full_spec, is_device, picamera2_number
 from edge.camera.source_factory import STREAM_SCHEMES
 from edge.common.errors import UsageError, UserError
 from edge.common.hidden_passwords import without_password
-from edge.common.text_files import read_text
+from edge.common.text_files import NOT_UTF8, read_text
 from edge.config.settings import load_settings
 from edge.config.toml_edit import with_values
 from edge.mqtt.broker import DEFAULT_TLS_PORT
@@ -48,9 +48,18 @@ class FirstSettings:
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str]) -> FirstSettings:
-        """Return the answers that install.sh has exported."""
+        """Return the answers that install.sh has exported.
+
+        Raises UsageError if one is not UTF-8 text.
+        """
         names = ("camera", "broker", "username", "password", "name", "dashboard")
-        return cls(**{name: environment.get(PREFIX + name.upper(), "").strip() for name in names})
+        answers = {name: environment.get(PREFIX + name.upper(), "").strip() for name in names}
+        for name, text in answers.items():
+            try:
+                text.encode()
+            except UnicodeEncodeError:
+                raise UsageError(f"the {name}: {NOT_UTF8}") from None
+        return cls(**answers)
 
 
 def write_first_settings(wanted: FirstSettings, configuration: Path, credentials: Path) -> None:

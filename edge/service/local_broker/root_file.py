@@ -10,6 +10,7 @@ from pathlib import Path
 
 from edge.common.errors import UserError
 from edge.common.sync_folder import sync_folder
+from edge.common.text_files import NOT_UTF8
 
 
 def write_file(path: Path, content: str, mode: int = 0o644, group: int | None = None) -> bool:
@@ -40,6 +41,8 @@ def write_file(path: Path, content: str, mode: int = 0o644, group: int | None = 
         sync_folder(path.parent)
     except OSError as error:
         raise UserError(f"cannot write {path}: {error.strerror}") from None
+    except UnicodeEncodeError:  # of bytes in arguments that are not UTF-8
+        raise UserError(f"cannot write {path}: {NOT_UTF8}") from None
     return True
 
 

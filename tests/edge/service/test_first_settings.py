@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 from pathlib import Path
 
@@ -98,3 +99,20 @@ def test_command_reports_a_mistake_in_one_line(
     monkeypatch.setenv("MASK_PATROL_SETUP_NAME", " 木のドア ")
     assert main([str(config), str(config.parent / "credentials")]) == 0
     assert load_settings(config).title == "木のドア"
+
+
+@pytest.mark.parametrize("name", ["name", "camera", "broker", "username", "password"])
+def test_answer_in_another_encoding_is_refused_before_anything_is_written(
+    config: Path, name: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    before = config.read_text()
+    typed = os.fsdecode("rtsp://me:s3cr\xe9t@h/".encode("latin-1"))
+    monkeypatch.setenv("MASK_PATROL_SETUP_CAMERA", "/dev/video0")
+    monkeypatch.setenv(f"MASK_PATROL_SETUP_{name.upper()}", typed)
+    assert main([str(config), str(config.parent / "credentials")]) == 2
+    assert capsys.readouterr().err == (
+        f"install.sh: the {name}: what was typed is not UTF-8 text: set the encoding of the"
+        " terminal to UTF-8\n"
+    )
+    assert config.read_text() == before
+    assert list((config.parent / "credentials").iterdir()) == []
