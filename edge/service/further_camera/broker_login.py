@@ -118,9 +118,20 @@ class DeviceAccounts:
 
 def write_login(camera: InstalledCamera, username: str, password: str) -> None:
     """Write the login of `camera`; an empty text is no login. Raises UserError."""
-    for name, text in ((CREDENTIAL_PASSWORD, password), (CREDENTIAL_USERNAME, username)):
-        if text:
-            write_file(camera.credentials / name, f"{text}\n", 0o600)
+    write_credential(camera, CREDENTIAL_PASSWORD, password)
+    write_credential(camera, CREDENTIAL_USERNAME, username)
+
+
+def write_credential(camera: InstalledCamera, name: str, text: str) -> None:
+    """Write a credential of `camera`, or delete that of an earlier camera if `text` is empty.
+
+    Raises UserError.
+    """
+    path = camera.credentials / name
+    if text:
+        write_file(path, f"{text}\n", 0o600)
+    else:
+        path.unlink(missing_ok=True)
 
 
 def copy_login(camera: InstalledCamera, other: InstalledCamera) -> bool:

@@ -17,6 +17,7 @@ from edge.service.further_camera.broker_login import (
     KnownBroker,
     copy_login,
     find_broker,
+    write_credential,
     write_login,
 )
 from edge.service.further_camera.settings_file import (
@@ -102,13 +103,17 @@ class CameraSetup:
             self.accounts.make(camera)
         elif new.username:
             write_login(camera, new.username, new.password)
-        elif broker.user is not None and copy_login(camera, broker.user):
+        elif broker.user is None:
+            write_login(camera, "", "")
+        elif copy_login(camera, broker.user):
             self.say(
                 f"{camera.name} uses the login of {broker.user.name} at the broker. If the broker"
                 " has an account for each device, give its own with --username."
             )
-        if new.source_is_secret:
-            write_file(camera.credentials / CREDENTIAL_SOURCE, f"{new.source}\n", 0o600)
+        # The folder may be left from a camera whose settings were deleted by hand: its address
+        # would replace the one in the settings.
+        secret_source = new.source if new.source_is_secret else ""
+        write_credential(camera, CREDENTIAL_SOURCE, secret_source)
         text = settings_text(camera, new, broker.mqtt)
         write_file(camera.configuration, text, 0o640, self.system.group())
 

@@ -190,6 +190,28 @@ def test_interruption_removes_the_camera(root: Path, monkeypatch: pytest.MonkeyP
     assert files(root) == before
 
 
+def test_address_in_another_encoding_is_refused(root: Path) -> None:
+    before = files(root)
+    for source in ("rtsp://h/\udcfc", "rtsp://me:\udcfc@h/"):
+        with pytest.raises(UserError, match=r"cannot write .* is not UTF-8 text"):
+            add(root, source=source)
+        assert files(root) == before
+
+
+def test_credentials_of_an_earlier_camera_are_not_used(root: Path) -> None:
+    """Somebody deleted its settings by hand, and left the folder."""
+    camera = add(root, username="u", password="of door2")
+    camera.configuration.unlink()
+    add(root, source="/dev/video2")
+    assert {path.name: path.read_text() for path in camera.credentials.iterdir()} == {
+        "mqtt-username": "door\n",
+        "mqtt-password": "let me in\n",
+    }
+    camera.configuration.unlink()
+    add(root, source="/dev/video2", broker=("192.168.1.5", None))
+    assert list(camera.credentials.iterdir()) == []
+
+
 def test_data_are_kept_until_purged(root: Path) -> None:
     camera = add(root)
     setup(root).remove(camera, purge=False)
