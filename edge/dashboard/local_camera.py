@@ -170,19 +170,19 @@ def local_cameras(
     """Return the cameras of this device whose preview is on, by the names of their devices.
 
     These are the camera of `settings`, read from the file `config`, and the further cameras of the
-    service below `root` if `config` is the settings file of its first one. Raises UserError when
-    the path of a socket is invalid.
+    service below `root` if `config` is the settings file of its first one. A further camera whose
+    settings are wrong is left out with a warning. Raises UserError when the path of the first
+    camera's socket is invalid.
     """
     found = [LocalCamera(settings)] if settings.camera.preview else []
     if config == InstalledCamera(root=root).configuration:
         for camera in further_cameras(root):
             try:
                 own = load_settings(camera.configuration)
+                if own.camera.preview:
+                    found.append(LocalCamera(own, camera))
             except UserError as error:
                 log.warning("the Camera page leaves out %s: %s", camera.name, error)
-                continue
-            if own.camera.preview:
-                found.append(LocalCamera(own, camera))
     return {camera.device: camera for camera in found}
 
 

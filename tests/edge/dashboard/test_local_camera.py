@@ -63,7 +63,13 @@ def test_cameras_of_the_installed_service_are_found(
     """Those with a preview; settings that are wrong do not prevent the others."""
     folder = tmp_path / "etc/mask-patrol"
     on = "preview = true\n"
-    for name, preview in (("mask-patrol", on), ("door2", on), ("door3", ""), ("door4", "x")):
+    for name, preview in (
+        ("mask-patrol", on),
+        ("door2", on),
+        ("door3", ""),
+        ("door4", "x"),
+        ("door5", f"{on}preview_socket = '/{'x' * 200}'"),  # too long for a socket
+    ):
         (folder / f"{name}.credentials").mkdir(parents=True)
         text = f"device = '{name}'\ntitle = 'Tür'\n[camera]\n{preview}"
         (folder / f"{name}.toml").write_text(text)
@@ -75,6 +81,7 @@ def test_cameras_of_the_installed_service_are_found(
         ("door2", "Tür"),
     ]
     assert "the Camera page leaves out door4" in caplog.text
+    assert "the Camera page leaves out door5" in caplog.text
     assert list(local_cameras(settings, tmp_path / "other.toml", tmp_path)) == ["mask-patrol"]
     # Its own socket, once the daemon has created it.
     runtime = tmp_path / "run/mask-patrol-cameras/door2"
