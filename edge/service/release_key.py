@@ -29,7 +29,9 @@ NAMESPACE = "mask-patrol-release"
 SIGNER = "maker"
 MAX_KEY_FILE_BYTES = 1 << 16
 SSH_KEYGEN_TIMEOUT_S = 60.0
-_PUBLIC_KEY = re.compile(r"((?:sk-)?(?:ssh|ecdsa)-[a-z0-9@.-]+ [A-Za-z0-9+/]+=*)(?: .*)?")
+_PUBLIC_KEY = re.compile(
+    r"((?:sk-)?(?:ssh|ecdsa)-[a-z0-9@.-]+)[ \t]+([A-Za-z0-9+/]+=*)(?:[ \t].*)?"
+)
 
 
 def pinned_keys(path: Path = RELEASE_KEY) -> tuple[str, ...] | None:
@@ -65,7 +67,7 @@ def parse_keys(text: str) -> tuple[str, ...]:
     """
     lines = [line.strip() for line in text.splitlines()]
     keys = [_PUBLIC_KEY.fullmatch(line) for line in lines if line and not line.startswith("#")]
-    found = [key[1] for key in keys if key is not None]
+    found = [f"{key[1]} {key[2]}" for key in keys if key is not None]
     return tuple(found) if len(found) == len(keys) else ()
 
 

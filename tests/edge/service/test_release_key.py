@@ -47,7 +47,7 @@ class Device:
         monkeypatch.setattr(
             releases, "install_release", lambda _, version: self.installed.append(version)
         )
-        monkeypatch.setattr(releases, "check_release", lambda _: True)
+        monkeypatch.setattr(releases, "check_release", lambda *_: True)
         monkeypatch.setattr(update, "_switch", lambda *_: 0)
 
     def bundle(self, version: str = "2.1+aa") -> Path:
@@ -178,3 +178,11 @@ def test_folder_of_the_key_may_be_a_link_of_root(tmp_path: Path, maker: SigningK
     assert pinned_keys(tmp_path / "etc" / "maker.pub") == (
         " ".join(maker.public.read_text().split()[:2]),
     )
+
+
+def test_tabs_separate_the_parts_of_a_key_as_for_ssh_keygen(
+    tmp_path: Path, maker: SigningKey
+) -> None:
+    key_type, key = maker.public.read_text().split()[:2]
+    (tmp_path / "key.pub").write_text(f"{key_type}\t{key}\tmine\n")
+    assert pinned_keys(tmp_path / "key.pub") == (f"{key_type} {key}",)
