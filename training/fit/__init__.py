@@ -1,3 +1,1 @@
-"""`python -m training train`, `binary` and `cross`: training runs, and the calibration and
-threshold that follow.
-"""
+"""`python -m training train` and `cross`: training runs, their calibration and their threshold."""

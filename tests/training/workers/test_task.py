@@ -71,7 +71,7 @@ def test_wrong_variable_is_one_line_with_an_example(text: str) -> None:
     assert '"index": 0' in message
 
 
-@pytest.mark.parametrize("command", ["train", "detector", "binary"])
+@pytest.mark.parametrize("command", ["train", "detector"])
 def test_wrong_variable_ends_commands_at_once(
     command: str,
     tmp_path: Path,
@@ -79,8 +79,7 @@ def test_wrong_variable_ends_commands_at_once(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     monkeypatch.setenv("TF_CONFIG", "{worker")
-    model = ("--model", str(tmp_path / "m.keras")) if command == "binary" else ()
-    assert main([command, "--data", str(tmp_path), *model]) == 2
+    assert main([command, "--data", str(tmp_path)]) == 2
     error = capsys.readouterr().err
     assert error.startswith("TF_CONFIG: it is not JSON")
     assert len(error.splitlines()) == 1
