@@ -6,8 +6,20 @@ import signal
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from types import FrameType
+from typing import NoReturn
+
+from edge.common.errors import UserError
 
 Handler = Callable[[int, FrameType | None], object] | signal.Handlers
+
+
+class StoppedError(UserError):
+    """A signal stopped the command."""
+
+
+def stop(number: int, _frame: FrameType | None) -> NoReturn:
+    """Handle the signal `number` by raising StoppedError."""
+    raise StoppedError(f"stopped by {signal.Signals(number).name}")
 
 
 @contextmanager

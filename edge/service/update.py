@@ -12,11 +12,10 @@ import time
 from collections.abc import Mapping
 from contextlib import AbstractContextManager
 from pathlib import Path
-from types import FrameType
 from typing import NoReturn
 
 from edge.common.errors import UsageError, UserError
-from edge.common.signals import Handler, signal_handlers
+from edge.common.signals import Handler, signal_handlers, stop
 from edge.service import releases
 from edge.service.bundle import Bundle, read_checksums, unpack
 from edge.service.cameras import cameras_in_use, read_reports
@@ -27,10 +26,6 @@ from edge.service.release_key import HOW_TO_PIN, RELEASE_KEY, pinned_keys, requi
 from edge.service.release_version import require_not_older
 from edge.service.status import DeviceReport
 from edge.service.systemd_unit import RELEASES, linked_release
-
-
-class _StoppedError(UserError):
-    """A signal stopped the trial."""
 
 
 def update(path: Path, within_s: float, allow_downgrade: bool = False) -> int:
@@ -159,7 +154,7 @@ def _try(
     """
     started_s = time.monotonic()
     try:
-        with _signals(_stop):
+        with _signals(stop):
             releases.activate(version)
             releases.restart_services(cameras_in_use())
             failure = _wait(before, within_s)
@@ -204,18 +199,14 @@ def _wait(before: Mapping[str, DeviceReport], within_s: float) -> str | None:
     return wait_until_online(before, within_s, lambda: read_reports(cameras))
 
 
-def _signals(stop: Handler) -> AbstractContextManager[None]:
-    """Return a context that handles SIGINT and SIGTERM with `stop`, and ignores SIGHUP.
+def _signals(handler: Handler) -> AbstractContextManager[None]:
+    """Return a context that handles SIGINT and SIGTERM with `handler`, and ignores SIGHUP.
 
     A lost SSH connection sends SIGHUP, and must not leave a trial unfinished.
     """
     return signal_handlers(
-        {signal.SIGHUP: signal.SIG_IGN, signal.SIGINT: stop, signal.SIGTERM: stop}
+        {signal.SIGHUP: signal.SIG_IGN, signal.SIGINT: handler, signal.SIGTERM: handler}
     )
-
-
-def _stop(number: int, _frame: FrameType | None) -> None:
-    raise _StoppedError(f"stopped by {signal.Signals(number).name}")
 
 
 def _require_no_trial() -> None:

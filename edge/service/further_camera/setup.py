@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import shutil
+import signal
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from edge.camera.private_source import CREDENTIAL_SOURCE
 from edge.common.errors import UsageError, UserError
+from edge.common.signals import signal_handlers, stop
 from edge.config.installed_camera import InstalledCamera, further_cameras, require_camera_name
 from edge.config.settings import load_settings
 from edge.service.cameras import installed_cameras
@@ -31,6 +33,9 @@ from edge.service.further_camera.system import CameraSystem
 from edge.service.local_broker.root_file import make_folder, write_file
 from edge.service.releases import read_credential
 
+#: Signals that must not end a process that undoes an installation.
+STOP_SIGNALS = (signal.SIGHUP, signal.SIGINT, signal.SIGTERM)
+
 
 @dataclass(frozen=True)
 class CameraSetup:
@@ -44,9 +49,12 @@ class CameraSetup:
     def add(self, wanted: NewCamera, within_s: float, keep: bool = False) -> InstalledCamera:
         """Install a camera, and wait until it is online.
 
-        If it fails its check or does not come online within `within_s` seconds, it is removed
-        again, unless `keep` is set. Raises UsageError if it cannot be installed as it is wanted,
-        UserError if it does not come online.
+        If it fails its check, does not come online within `within_s` seconds, or if a signal stops
+        this process, such as SIGHUP when an SSH connection is lost, it is removed again. With
+        `keep`, only a signal removes it. Must be called in the main thread.
+
+        Raises UsageError if it cannot be installed as it is wanted, UserError if it does not come
+        online.
         """
         require_camera_name(wanted.name)
         camera = InstalledCamera(wanted.name, self.root)
@@ -60,8 +68,9 @@ class CameraSetup:
             self.accounts.require_free(camera)
         had_state = camera.state.exists()
         try:
-            self._write(camera, new, broker, has_account)
-            problem = self._start(camera, within_s, keep)
+            with signal_handlers({signal.SIGHUP: stop, signal.SIGTERM: stop}):
+                self._write(camera, new, broker, has_account)
+                problem = self._start(camera, within_s, keep)
         except BaseException:
             self._discard(camera, had_state)
             raise
@@ -130,10 +139,11 @@ class CameraSetup:
         return self.system.wait_until_online(camera, within_s)
 
     def _discard(self, camera: InstalledCamera, had_state: bool) -> None:
-        """Undo an installation that has failed or was interrupted."""
-        self._remove_files(camera)
-        if not had_state and camera.state.exists():
-            self.system.remove_state(camera)
+        """Undo an installation that has failed or was interrupted; a second Ctrl-C is ignored."""
+        with signal_handlers(dict.fromkeys(STOP_SIGNALS, signal.SIG_IGN)):
+            self._remove_files(camera)
+            if not had_state and camera.state.exists():
+                self.system.remove_state(camera)
 
     def _remove_files(self, camera: InstalledCamera) -> None:
         self.system.stop(camera)
@@ -157,9 +167,12 @@ def _require_new(camera: InstalledCamera) -> None:
 
 
 def shown_source(camera: InstalledCamera) -> str:
-    """Return the source of `camera`, whose password messages hide. Raises UserError."""
-    secret = read_credential(camera, CREDENTIAL_SOURCE)
-    return secret or load_settings(camera.configuration).camera.source
+    """Return the source of `camera`, whose password messages hide, or why it cannot be read."""
+    try:
+        settings = load_settings(camera.configuration)
+    except UserError as error:
+        return f"({str(error).splitlines()[0]})"
+    return read_credential(camera, CREDENTIAL_SOURCE) or settings.camera.source
 
 
 def removable_camera(name: str, root: Path = Path("/")) -> InstalledCamera:

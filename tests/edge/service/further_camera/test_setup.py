@@ -5,6 +5,7 @@ The system is replaced: no unit starts, and a check passes. The files and the br
 
 from __future__ import annotations
 
+import signal
 import stat
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -14,6 +15,7 @@ from typing import Any
 import pytest
 
 from edge.common.errors import UsageError, UserError
+from edge.common.signals import StoppedError
 from edge.config.installed_camera import InstalledCamera, further_cameras
 from edge.config.settings import load_settings
 from edge.mqtt.broker import Broker
@@ -179,15 +181,29 @@ def test_camera_that_fails_is_removed_unless_kept(root: Path) -> None:
         assert files(root) == before
 
 
-def test_interruption_removes_the_camera(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+def test_interruption_removes_the_camera(
+    root: Path, monkeypatch: pytest.MonkeyPatch, number: signal.Signals
+) -> None:
+    """A lost SSH connection is one; a second signal does not interrupt the removal."""
+
     def interrupt(*_: object) -> None:
-        raise KeyboardInterrupt
+        signal.raise_signal(number)
 
     monkeypatch.setattr(FakeSystem, "start", interrupt)
-    before = files(root)
-    with pytest.raises(KeyboardInterrupt):
+    monkeypatch.setattr(FakeSystem, "stop", interrupt)
+    before, handler = files(root), signal.getsignal(number)
+    expected = KeyboardInterrupt if number == signal.SIGINT else StoppedError
+    with pytest.raises(expected):
         add(root)
     assert files(root) == before
+    assert signal.getsignal(number) == handler
+
+
+def test_settings_that_are_wrong_do_not_hide_the_other_cameras(root: Path) -> None:
+    camera = add(root)
+    camera.configuration.write_text("devcie = 'x'\n")
+    assert shown_source(camera).startswith(f"({camera.configuration}: ")
 
 
 def test_address_in_another_encoding_is_refused(root: Path) -> None:
