@@ -12,8 +12,9 @@ from edge.tracking.track import Track
 RECLASSIFY_AFTER_S = 0.3
 #: At most this many such people are classified in one frame, those first whose last classification
 #: is the oldest. It bounds what a crowd costs once everybody is decided: at 5 searches a second,
-#: each of 20 people is classified once a second, and a change is noticed later than in a group.
-MAX_RECLASSIFIED = 4
+#: each of 5 people is classified once a second, and each of 20 every 4 s. Whoever then gets another
+#: score is no longer decided, and is classified in every frame.
+MAX_RECLASSIFIED = 1
 #: Scores between these shares of the alert threshold may still change a decision.
 DOUBTFUL_SHARES = 0.6, 1.0
 

@@ -8,11 +8,9 @@ from training.fit.held_out_scores import HeldOutScores
 
 #: At most this share of the masked faces may raise an alert.
 MAX_FALSE_ALARMS = 0.01
-#: At most this share of the boxes without a face may raise an alert, by the number of labels of the
-#: answer. The detector finds a false box on a hand or a plant in one frame after the other. With
-#: three labels the smaller share would cost 6 percentage points of the bare faces in photographs,
-#: because `incorrect_mask` takes a part of their scores.
-MAX_EMPTY_ALARMS = {2: 0.02, 3: 0.05}
+#: At most this share of the boxes without a face may raise an alert. The detector finds a false box
+#: on a hand or a plant in one frame after the other.
+MAX_EMPTY_ALARMS = 0.05
 HOW_CHOSEN = (
     "the smallest that at most {:.0%} of masked validation faces ({}, counting equally)"
     " and at most {:.0%} of boxes without a face reach"
@@ -24,7 +22,6 @@ def choose_alert(found: HeldOutScores) -> Alert:
     each group of boxes without a face.
     """
     column, masked = found.labels.index(ALERT_LABEL), found.labels.index("mask")
-    max_empty = MAX_EMPTY_ALARMS[len(found.labels)]
     scores = [
         faces.scores[faces.truth == masked, column]
         for faces in found.faces.values()
@@ -32,6 +29,6 @@ def choose_alert(found: HeldOutScores) -> Alert:
     ]
     value = alert_threshold(scores, MAX_FALSE_ALARMS)
     for empty in found.empty:
-        value = max(value, alert_threshold([empty[:, column]], max_empty))
-    chosen = HOW_CHOSEN.format(MAX_FALSE_ALARMS, " and ".join(found.faces), max_empty)
+        value = max(value, alert_threshold([empty[:, column]], MAX_EMPTY_ALARMS))
+    chosen = HOW_CHOSEN.format(MAX_FALSE_ALARMS, " and ".join(found.faces), MAX_EMPTY_ALARMS)
     return Alert(threshold=round(value, 4), chosen=chosen)

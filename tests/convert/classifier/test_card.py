@@ -20,7 +20,7 @@ def test_shipped_model_is_small_and_matches_its_card() -> None:
     content = (MODELS / "mask.tflite").read_bytes()
     card = read_card(content, MODELS / "mask.tflite")
     report = json.loads((MODELS / "mask.json").read_bytes())
-    assert len(content) < 250_000
+    assert len(content) < 400_000
     assert card.labels == ["mask", "no_mask", "incorrect_mask"]
     assert card.alert.threshold == report["threshold"]
     assert msgspec.to_builtins(card.two_labels) == report["two_labels"]

@@ -35,7 +35,7 @@ BOTH = {"alert_on": ["no_mask", "incorrect_mask"]}
 
 @pytest.fixture(scope="module")
 def classifier() -> Classifier:
-    return Classifier(shipped_model())
+    return Classifier(shipped_model(), two_labels=True)
 
 
 @pytest.mark.parametrize(
