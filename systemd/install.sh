@@ -452,6 +452,10 @@ make_configuration() {
         put "$1" "$config" 640 "$ACCOUNT"
     elif [ ! -e "$config" ]; then
         fresh=yes
+        # If this installation fails, the next one must ask again.
+        trap 'rm -f "$config"' EXIT
+        trap 'exit 130' INT
+        trap 'exit 143' HUP TERM
         put "$release/share/mask-patrol/config.example.toml" "$config" 640 "$ACCOUNT"
     fi
     write_answers
@@ -727,6 +731,7 @@ install_all() {
     if [ -n "$dashboard" ] && ! "$release/bin/mask-patrol" dashboard --help >/dev/null 2>&1; then
         die "--dashboard: this release has no dashboard" 2
     fi
+    trap - EXIT INT HUP TERM
     activate
     # A manual installation ends an interrupted trial of `mask-patrol update`.
     rm -f "$PREFIX/trial"

@@ -50,10 +50,16 @@ TEXT
     *' --dashboard '*) ;;
     *)
         say_on_terminal 'The dashboard shows the alerts to browsers in your network, after a log-in'
-        answer 'Dashboard (yes or no)' yes
-        case $answer in
-        [Yy]*) export MASK_PATROL_SETUP_DASHBOARD=network ;;
-        esac
+        while :; do
+            answer 'Dashboard (yes or no)' yes
+            case $answer in
+            [Yy] | [Yy]es | YES)
+                export MASK_PATROL_SETUP_DASHBOARD=network
+                break
+                ;;
+            [Nn] | [Nn]o | NO) break ;;
+            esac
+        done
         ;;
     esac
     export MASK_PATROL_SETUP_ASKED=yes

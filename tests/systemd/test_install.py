@@ -320,6 +320,28 @@ def test_release_key_is_pinned(root: Root, tmp_path: Path) -> None:
     assert not restarted(root)
 
 
+def test_installation_after_a_failed_first_one_asks_again(root: Root) -> None:
+    assert "the camera must be picamera2" in root.install("--camera", "usb", code=2)
+    assert not root.config.exists()
+    # apt is offline: the broker cannot be set up, after the camera has been written.
+    root.install("--camera", "/dev/video0", "--broker", "here", code=1)
+    assert not root.config.exists()
+    answers = {
+        "Camera": "/dev/video0",
+        "Broker": "192.0.2.9",
+        "User name": "",
+        "Name": "",
+        "Dashboard": "perhaps",
+        "Dashboard (": "no",
+    }
+    assert "Done: 1." in root.install_at_terminal(answers)
+    assert load_settings(root.config).mqtt.host == "192.0.2.9"
+    assert not root.calls("systemctl enable --quiet mask-patrol-dashboard")
+    # A configuration that was there before is kept.
+    root.install("--camera", "usb", code=2)
+    assert load_settings(root.config).mqtt.host == "192.0.2.9"
+
+
 def activate(root: Root, version: str) -> str:
     """Run install.sh of a release as `mask-patrol update` does; return its output."""
     script = root.folder / "opt/mask-patrol" / version / "share/mask-patrol/install.sh"
