@@ -92,6 +92,8 @@ def main() -> int:
     except BundleError as error:
         sys.stderr.write(f"make audit: {error}\n")
         return NOT_CHECKED
+    except KeyboardInterrupt:
+        return 130
     lines, code = summary(reports)
     for line in lines:
         (sys.stderr if code else sys.stdout).write(f"make audit: {line}\n")

@@ -42,4 +42,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except (BundleError, OSError) as error:
         sys.stderr.write(f"make bundle: {error}\n")
         return 1
+    except KeyboardInterrupt:
+        return 130
     return 0

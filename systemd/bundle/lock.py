@@ -94,6 +94,8 @@ def main() -> int:
     except BundleError as error:
         sys.stderr.write(f"make lock: {error}\n")
         return 1
+    except KeyboardInterrupt:
+        return 130
     for python, text in texts.items():
         Target(python, "aarch64").lock.write_text(text, encoding="utf-8")
     return 0
