@@ -51,7 +51,8 @@ def test_lost_camera_ends_the_run_and_the_alert(
     camera.stopped.set()
     _, errors = daemon.communicate(timeout=30)
     assert daemon.returncode == 1
-    warning, error = errors.splitlines()
+    warning, retried, error = errors.splitlines()
+    assert "opening it is tried again for up to" in retried
     assert "stopped delivering frames" in warning
     assert error.startswith("mask-patrol: no video stream at http://127.0.0.1:")
     assert error.endswith("; it could not be brought back for 2 s")
@@ -79,7 +80,8 @@ def test_absent_camera_is_reported_and_delays_no_event(
     )
     _, errors = daemon.communicate(timeout=60)
     assert daemon.returncode == 1
-    warning, error = errors.splitlines()
+    warning, retried, error = errors.splitlines()
+    assert "opening it is tried again for up to" in retried
     assert "no video stream at http://127.0.0.1:" in warning
     assert error.startswith("mask-patrol: no video stream at http://127.0.0.1:")
     assert error.endswith("; it could not be opened for 3 s")
@@ -105,4 +107,4 @@ def test_camera_that_starts_after_the_daemon_is_watched(
         daemon.send_signal(signal.SIGTERM)
         _, errors = daemon.communicate(timeout=20)
     assert daemon.returncode == 0
-    assert len(errors.splitlines()) == 1
+    assert len(errors.splitlines()) == 2, "one warning, and for how long it is tried again"

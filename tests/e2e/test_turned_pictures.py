@@ -76,7 +76,8 @@ def test_events_are_those_of_the_upright_picture(
     )
     assert [e["event_type"] for e in turned] == [e["event_type"] for e in upright]
     for one, other in zip(turned, upright, strict=True):
-        assert one["box"] == pytest.approx(other["box"], abs=0.03)
+        # The alert may start some frames apart, and the person moves.
+        assert one["box"] == pytest.approx(other["box"], abs=0.08)
 
 
 @pytest.mark.parametrize(("rotate", "mirror"), TURNS)

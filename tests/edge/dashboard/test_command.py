@@ -42,7 +42,7 @@ def test_options_change_the_settings(tmp_path: Path, monkeypatch: pytest.MonkeyP
     started = []
     monkeypatch.setattr(
         "edge.dashboard.server.dashboard",
-        lambda settings: started.append(settings) or 0,
+        lambda settings, _config: started.append(settings) or 0,
     )
     config = tmp_path / "config.toml"
     config.write_text('[dashboard]\nhost = "127.0.0.2"\nport = 81\n')

@@ -7,9 +7,15 @@ import shutil
 import subprocess
 from pathlib import Path
 
+import cv2
+import numpy as np
 import pytest
 
+from edge.common.arrays import Pixels
+from edge.config.settings import DetectorSettings
+from edge.detection.haar_detector import HaarDetector
 from tests.support.cli_process import error_line
+from tests.support.footage.demo_frames import demo_frame
 from tests.support.training import datasets
 from tests.support.training.boxed_pictures import write_jsonl
 from training.cli import main
@@ -59,8 +65,23 @@ def adopt(run: Path, models: Path, *more: str | Path) -> subprocess.CompletedPro
 
 @pytest.fixture(scope="module")
 def faces(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folders = {"with_mask": "mask", "without_mask": "no_mask", "incorrect_mask": "incorrect_mask"}
-    return datasets.classes(tmp_path_factory.mktemp("data") / "faces", folders, 30)
+    """Return faces of the demo clip, bare and masked, and drawn ones with a mask worn wrongly."""
+    root = tmp_path_factory.mktemp("data") / "faces"
+    datasets.classes(root, {"incorrect_mask": "incorrect_mask"}, 30)
+    for folder, times_s in (("with_mask", (12.5, 13.5, 24.0)), ("without_mask", (4.0, 5.0, 20.0))):
+        crops = [demo_face(at_s) for at_s in times_s]
+        for number in range(30):
+            crop = cv2.convertScaleAbs(crops[number % 3], alpha=1.0 - number / 100)
+            datasets.save(root / folder / f"{number}.png", np.asarray(crop, np.uint8))
+    return root
+
+
+def demo_face(at_s: float) -> Pixels:
+    """Return the surroundings of the face in the demo clip at `at_s` seconds, in RGB."""
+    frame = demo_frame(at_s)[:, :, ::-1]
+    (face,) = HaarDetector(DetectorSettings()).find(np.ascontiguousarray(frame[:, :, ::-1]))
+    x, y, w, h = (round(v) for v in face.box_px)
+    return frame[max(0, y - h // 4) : y + h + h // 4, max(0, x - w // 4) : x + w + w // 4]
 
 
 @pytest.fixture(scope="module")

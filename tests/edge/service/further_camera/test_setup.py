@@ -192,6 +192,8 @@ def test_interruption_removes_the_camera(
 
     monkeypatch.setattr(FakeSystem, "start", interrupt)
     monkeypatch.setattr(FakeSystem, "stop", interrupt)
+    if number == signal.SIGINT:  # it is ignored in a process that was started in the background
+        signal.signal(number, signal.default_int_handler)
     before, handler = files(root), signal.getsignal(number)
     expected = KeyboardInterrupt if number == signal.SIGINT else StoppedError
     with pytest.raises(expected):
