@@ -91,7 +91,7 @@ def test_every_variant_gives_the_same_answers(made: Made, variant: str, runtime:
     found, wanted = scores(made.path(variant), runtime), scores(made.path("float32"), runtime)
     assert len({scores["no_mask"] for scores in found}) > 10
     for one, other in zip(found, wanted, strict=True):
-        assert one["no_mask"] == pytest.approx(other["no_mask"], abs=0.05)
+        assert one["no_mask"] == pytest.approx(other["no_mask"], abs=0.08)
         assert sum(one.values()) == pytest.approx(1, abs=0.02)
 
 
