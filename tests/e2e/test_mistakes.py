@@ -57,7 +57,7 @@ def model_with_card(path: Path, **changes: object) -> Path:
         (["run", "--source", "b\udcff.mp4"], "cannot be used as a path"),
         (["run", "--source", "x" * 300], "File name too long"),
         (["run", "--source", "~nobody-of-that-name/x.mp4"], "cannot be used as a path"),
-        (["run", "--source", "{broken}"], "is not a picture that can be read"),
+        (["run", "--no-mqtt", "--source", "{broken}"], "is not a picture that can be read"),
         (["run", "--broker", "a..b"], "is not a valid host name"),
         (["run", "--broker", "host:0"], "`mqtt.port`"),
         (["run", "--broker", ""], "--broker must be HOST"),
