@@ -25,7 +25,7 @@ DOCUMENTS = sorted(
     for path in (ROOT / "README.md", *(p for f in FOLDERS for p in (ROOT / f).rglob("*.md")))
 )
 LINK = re.compile(r"!?\[(?:[^\[\]]|\[[^\]]*\])*\]\(([^()\s]+)\)")
-MAX_README_LINES = 280
+MAX_README_LINES = 240
 
 
 def _without_code(text: str) -> str:

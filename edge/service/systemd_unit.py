@@ -8,6 +8,8 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
+from edge.common.errors import UserError
+
 DASHBOARD_UNIT = "mask-patrol-dashboard.service"
 #: The folder of the releases. Each release has its own folder; the link `current` points to the
 #: one that runs, the link `previous` to the one before it.
@@ -108,3 +110,14 @@ def linked_release(name: str, releases: Path = RELEASES) -> str | None:
     """Return the version that the link `current` or `previous` points to, None without a link."""
     link = releases / name
     return link.readlink().name if link.is_symlink() else None
+
+
+def systemctl(*arguments: str) -> int:
+    """Run systemctl, whose output is the user's, and return its exit code.
+
+    Raises UserError if it cannot be run.
+    """
+    try:
+        return subprocess.run(["systemctl", *arguments], check=False).returncode
+    except OSError as error:
+        raise UserError(f"cannot run systemctl: {error.strerror}") from None

@@ -11,7 +11,7 @@ from edge.config.installed_camera import FIRST_CAMERA, InstalledCamera
 from edge.service.cameras import read_reports
 from edge.service.online import wait_until_online
 from edge.service.releases import ACCOUNT, check_release
-from edge.service.systemd_unit import linked_release
+from edge.service.systemd_unit import linked_release, systemctl
 
 #: Mode of the state directory, as in the units.
 STATE_MODE = 0o750
@@ -38,7 +38,7 @@ class CameraSystem:
 
     def start(self, camera: InstalledCamera) -> None:
         """Start the unit of `camera`, now and at each boot; raises UserError."""
-        if self._systemctl("enable", "--quiet", camera.unit) or self._systemctl(
+        if systemctl("enable", "--quiet", camera.unit) or systemctl(
             "start", "--no-block", camera.unit
         ):
             raise UserError(f"systemd cannot start {camera.unit} (see above)")
@@ -49,7 +49,7 @@ class CameraSystem:
 
     def stop(self, camera: InstalledCamera) -> None:
         """Stop the unit of `camera`, now and at each boot."""
-        self._systemctl("disable", "--quiet", "--now", camera.unit)
+        systemctl("disable", "--quiet", "--now", camera.unit)
         # Otherwise systemd lists a unit that has failed until the next boot.
         subprocess.run(
             ["systemctl", "reset-failed", camera.unit], stderr=subprocess.DEVNULL, check=False
@@ -64,13 +64,6 @@ class CameraSystem:
             command, user=account.pw_uid, group=account.pw_gid, extra_groups=[], check=False
         ).returncode:
             raise UserError(f"{camera.state} cannot be deleted (see above)")
-
-    @staticmethod
-    def _systemctl(*arguments: str) -> int:
-        try:
-            return subprocess.run(["systemctl", *arguments], check=False).returncode
-        except OSError as error:
-            raise UserError(f"cannot run systemctl: {error.strerror}") from None
 
 
 def _account() -> pwd.struct_passwd:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import subprocess
 from pathlib import Path
 
 from edge.common.errors import UserError
 from edge.service.local_broker.places import UNIT
+from edge.service.systemd_unit import systemctl
 
 #: systemd has made this folder if it runs: not in a chroot, for example while an image is built.
 BOOTED = Path("/run/systemd/system")
@@ -17,8 +17,8 @@ class MosquittoService:
 
     def restart(self) -> None:
         """Enable the service and start it with its present files; raises UserError."""
-        self._systemctl("enable", "--quiet", UNIT)
-        if self._is_booted() and self._systemctl("restart", UNIT):
+        systemctl("enable", "--quiet", UNIT)
+        if self._is_booted() and systemctl("restart", UNIT):
             raise UserError("mosquitto does not start: journalctl -u mosquitto shows the reason")
 
     def reload(self) -> None:
@@ -28,15 +28,8 @@ class MosquittoService:
         """
         # Not `systemctl reload`: Debian's unit needs the program kill, which may not be installed.
         if self._is_booted():
-            self._systemctl("kill", "--kill-who=main", "--signal=HUP", UNIT)
+            systemctl("kill", "--kill-who=main", "--signal=HUP", UNIT)
 
     @staticmethod
     def _is_booted() -> bool:
         return BOOTED.is_dir()
-
-    @staticmethod
-    def _systemctl(*arguments: str) -> int:
-        try:
-            return subprocess.run(["systemctl", *arguments], check=False).returncode
-        except OSError as error:
-            raise UserError(f"cannot run systemctl: {error.strerror}") from None

@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from edge.service.systemd_unit import ServiceState, linked_release, parse_state
+from edge.common.errors import UserError
+from edge.service.systemd_unit import ServiceState, linked_release, parse_state, systemctl
 
 OUTPUT = (
     "LoadState=loaded\nActiveState=active\nSubState=running\nResult=success\nNRestarts=2\n"
@@ -50,3 +51,9 @@ def test_release_is_the_target_of_its_link(tmp_path: Path) -> None:
     (tmp_path / "current").symlink_to("0.2.0+ab")
     assert linked_release("current", tmp_path) == "0.2.0+ab"
     assert linked_release("previous", tmp_path) is None
+
+
+def test_missing_systemctl_is_one_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path))
+    with pytest.raises(UserError, match=r"^cannot run systemctl: No such file or directory$"):
+        systemctl("restart", "x")
