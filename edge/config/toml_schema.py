@@ -111,6 +111,10 @@ def _unknown_keys(raw: dict[str, Any], section: type, schema: type, prefix: str)
             yield f"unknown setting `{prefix}{key}`{hint}"
         elif _is_section(fields[key].type) and isinstance(value, dict):
             yield from _unknown_keys(value, fields[key].type, schema, f"{prefix}{key}.")
+        elif (repeated := _repeated_section(fields[key].type)) and isinstance(value, list):
+            for number, table in enumerate(value):
+                if isinstance(table, dict):
+                    yield from _unknown_keys(table, repeated, schema, f"{prefix}{key}[{number}].")
 
 
 def _nearest(key: str, prefix: str, siblings: Iterable[str], schema: type) -> str | None:
@@ -155,6 +159,9 @@ def _wrong_values(raw: dict[str, Any], section: type, prefix: str) -> Iterator[s
             wrong = list(_wrong_values(value, type_, f"{prefix}{key}."))
             yield from wrong or _wrong_section(value, type_, f"{prefix}{key}")
             continue
+        if repeated := _repeated_section(type_):
+            yield from _wrong_tables(value, repeated, f"{prefix}{key}")
+            continue
         try:
             msgspec.convert(value, type_)
         except msgspec.ValidationError as error:
@@ -173,6 +180,17 @@ def _wrong_values(raw: dict[str, Any], section: type, prefix: str) -> Iterator[s
                     f"`{prefix}{key}`: text with the control character U+{ord(found):04X}, which"
                     " no setting can contain; write paths with / or in single quotation marks"
                 )
+
+
+def _wrong_tables(value: Any, section: type, name: str) -> Iterator[str]:
+    """Return a message for each mistake in the tables `[[name]]`."""
+    if not isinstance(value, list) or not all(isinstance(table, dict) for table in value):
+        yield f"`{name}`: write [[{name}]], with two brackets, above each of these tables"
+        return
+    for number, table in enumerate(value):
+        place = f"{name}[{number}]"
+        wrong = list(_wrong_values(table, section, f"{place}."))
+        yield from wrong or _wrong_section(table, section, place)
 
 
 def _rule(type_: Any) -> str:
@@ -218,6 +236,12 @@ def _wrong_section(raw: dict[str, Any], section: type, name: str) -> Iterator[st
     except msgspec.ValidationError as error:
         message = str(error)
         yield f"`{name}`: {message[0].lower()}{message[1:]}"
+
+
+def _repeated_section(type_: Any) -> type | None:
+    """Return the section whose tables a setting contains any number of times, if it does."""
+    parts = get_args(type_) if get_origin(type_) is tuple else ()
+    return parts[0] if len(parts) == 2 and parts[1] is Ellipsis and _is_section(parts[0]) else None
 
 
 def _is_section(type_: Any) -> bool:

@@ -16,12 +16,25 @@ class Lamp(Section, frozen=True, kw_only=True):
     watts: int = 5
 
 
+class Room(Section, frozen=True, kw_only=True):
+    """One of the tables `room`."""
+
+    name: str
+    doors: int = 1
+
+    def __post_init__(self) -> None:
+        """Raise ValueError for a room without a door."""
+        if not self.doors:
+            raise ValueError("a room needs a door")
+
+
 class House(Section, frozen=True, kw_only=True):
     """A schema for these tests: the description of a house."""
 
     address: str
     colour: str = "red"
     lamp: Lamp = Lamp()
+    room: tuple[Room, ...] = ()
 
 
 def load(tmp_path: Path, text: str) -> House:
@@ -76,6 +89,31 @@ def test_all_wrong_values_are_reported(tmp_path: Path) -> None:
         "`colour`",
         "`lamp.watts`",
     ]
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("nam = 'hall'", "unknown setting `room[1].nam`; did you mean `room[1].name`?"),
+        ("name = 1", "`room[1].name`: expected `str`, got `int`"),
+        ("name = 'a\\u0000'", "`room[1].name`: text with the control character U+0000"),
+        ("doors = 2", "`room[1]`: object missing required field `name`"),
+        ("name = 'hall'\ndoors = 0", "`room[1]`: a room needs a door"),
+    ],
+)
+def test_mistake_in_a_repeated_table_names_the_table(
+    tmp_path: Path, text: str, expected: str
+) -> None:
+    text = text.replace("'", '"')
+    with pytest.raises(UsageError) as caught:
+        load(tmp_path, f"address = 'x'\n[[room]]\nname = 'kitchen'\n[[room]]\n{text}\n")
+    (line,) = str(caught.value).splitlines()
+    assert line.partition(": ")[2].startswith(expected)
+
+
+def test_repeated_table_with_one_bracket_is_reported(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match=r"`room`: write \[\[room\]\], with two brackets"):
+        load(tmp_path, "address = 'x'\n[room]\nname = 'hall'\n")
 
 
 def test_missing_required_setting_is_reported(tmp_path: Path) -> None:
