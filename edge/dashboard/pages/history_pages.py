@@ -36,6 +36,8 @@ SPANS = {
     "365": "Last 365 days",
 }
 DEFAULT_SPAN = "7"
+#: The value of the filter "Period" while the dates select the period.
+DATES = "dates"
 #: Values of the filters "Label" and "End"; `open` stands for alerts without an end.
 ALERT_LABELS, ENDS = ("no_mask", "incorrect_mask"), ("masked", "left", "shutdown", "open")
 ALERTS_PER_PAGE, MAX_DEVICES, MAX_GAPS = 50, 10, 20
@@ -81,8 +83,9 @@ async def history(request: Request) -> Response:
         cursor = {"after": f"{last['started_s']!r}_{last['episode']}"}
         older = urlencode({**query.fields, **cursor})
     return context.render(
-        request, "history.html", fields=query.fields, spans=SPANS, kinds=ALERT_LABELS, ends=ENDS,
-        query=urlencode(query.fields), older=older, is_first=query.after is None, **values,
+        request, "history.html", fields=query.fields, spans={**SPANS, DATES: "Dates"},
+        kinds=ALERT_LABELS, ends=ENDS, query=urlencode(query.fields), older=older,
+        is_first=query.after is None, **values,
     )  # fmt: skip
 
 
@@ -129,10 +132,13 @@ def _page_values(
 
 
 def _parse_request(request: Request, zone: tzinfo, now_s: float) -> HistoryRequest:
-    """Return the query of the request; invalid values count as absent."""
+    """Return the query of the request; invalid values count as absent.
+
+    A date that is given selects the period, whatever the field `span` says: somebody who picks a
+    date means it.
+    """
     given = request.query_params
-    span = given.get("span", DEFAULT_SPAN)
-    fields = {"span": span if span in SPANS or span == "dates" else DEFAULT_SPAN}
+    fields = {"span": given.get("span", DEFAULT_SPAN)}
     for name, is_valid in (
         ("device", lambda v: bool(DEVICE_NAME.fullmatch(v))),
         ("label", ALERT_LABELS.__contains__),
@@ -141,22 +147,36 @@ def _parse_request(request: Request, zone: tzinfo, now_s: float) -> HistoryReque
         value = given.get(name, "")
         fields[name] = value if is_valid(value) else ""
     first, last = _parse_date(given.get("from", "")), _parse_date(given.get("to", ""))
-    days = float(fields["span"] if fields["span"] in SPANS else DEFAULT_SPAN)
-    from_s, to_s = now_s - days * DAY_S, now_s + MAX_CLOCK_AHEAD_S
-    if fields["span"] == "dates":
-        first, last = first or last, last or first
-        if first is None or last is None:
-            fields["span"] = DEFAULT_SPAN
-        else:
-            first, last = min(first, last), max(first, last)
-            first = max(first, last - timedelta(days=MAX_DAYS))
-            from_s = datetime.combine(first, datetime.min.time(), zone).timestamp()
-            following = last + timedelta(days=1)
-            to_s = datetime.combine(following, datetime.min.time(), zone).timestamp()
+    if first and last:
+        first, last = min(first, last), max(first, last)
+    if first or last:
+        fields["span"] = DATES
+        from_s, to_s = _between(first, last, zone, now_s)
+    else:
+        fields["span"] = fields["span"] if fields["span"] in SPANS else DEFAULT_SPAN
+        from_s, to_s = now_s - float(fields["span"]) * DAY_S, now_s + MAX_CLOCK_AHEAD_S
     fields["from"] = first.isoformat() if first else ""
     fields["to"] = last.isoformat() if last else ""
     wanted = AlertFilter(from_s, to_s, fields["device"], fields["label"], fields["ended"])
     return HistoryRequest(wanted, fields, _parse_cursor(given.get("after", "")))
+
+
+def _between(
+    first: date | None, last: date | None, zone: tzinfo, now_s: float
+) -> tuple[float, float]:
+    """Return the times from the start of day `first` to the end of day `last`, in `zone`.
+
+    At least one day must be given. Without `last` the period ends today; without `first`, and of a
+    longer period, it has the last `MAX_DAYS` days.
+    """
+    today = display_times.local_time(now_s, zone).date()
+    end = last or max(today, first or today)
+    begin = max(first or date.min, end - timedelta(days=MAX_DAYS))
+    from_s, to_s = (
+        datetime.combine(day, datetime.min.time(), zone).timestamp()
+        for day in (begin, end + timedelta(days=1))
+    )
+    return from_s, to_s
 
 
 def _parse_date(text: str) -> date | None:

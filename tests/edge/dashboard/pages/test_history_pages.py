@@ -85,6 +85,23 @@ def test_swapped_dates_are_put_in_order() -> None:
     assert found.filter.to_s - found.filter.from_s == 2 * DAY_S
 
 
+@pytest.mark.parametrize("span", ["", "span=7&", "span=dates&", "span=x&"])
+@pytest.mark.parametrize(
+    ("dates", "days"),
+    [
+        ("from=2026-03-01&to=2026-03-02", ("2026-03-01", "2026-03-02")),
+        ("from=2026-03-01&to=", ("2026-03-01", "2026-09-21")),  # until today
+        ("from=&to=2026-03-02", ("2016-02-23", "2026-03-02")),  # the last MAX_DAYS days
+        ("from=2027-01-01", ("2027-01-01", "2027-01-01")),
+    ],
+)
+def test_given_dates_select_the_period(span: str, dates: str, days: tuple[str, str]) -> None:
+    found = _parse_request(request(f"{span}{dates}"), UTC, NOW_S)
+    assert found.fields["span"] == "dates"
+    first, last = (datetime.fromisoformat(f"{day}T00:00Z").timestamp() for day in days)
+    assert (found.filter.from_s, found.filter.to_s) == (first, last + DAY_S)
+
+
 @pytest.mark.parametrize(
     "query",
     ["", "span=8", "span=dates", "span=dates&from=2026-13-01", "device=a b&label=x&ended=y"],
