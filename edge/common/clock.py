@@ -131,5 +131,11 @@ def monotonic_offset_s() -> float:
 
 def local_minute() -> int:
     """Return the minutes since midnight in the local time of this machine."""
+    return local_time()[1]
+
+
+def local_time() -> tuple[int, int]:
+    """Return the day of the week, 0 to 6 from Monday, and the minutes since midnight, in the local
+    time of this machine."""
     now = time.localtime()
-    return 60 * now.tm_hour + now.tm_min
+    return now.tm_wday, 60 * now.tm_hour + now.tm_min

@@ -10,20 +10,13 @@ from typing import Annotated, ClassVar, Literal
 
 import msgspec
 
-from edge.config.toml_schema import Section, text_rule
+from edge.config.hours import Hours, TimeOfDay, require_period
+from edge.config.toml_schema import Section
 
 #: A factor of the camera's normal value, which is 1.
 Factor = Annotated[float, msgspec.Meta(ge=0.0, le=16.0)]
 WhiteBalance = Literal[
     "auto", "incandescent", "tungsten", "fluorescent", "indoor", "daylight", "cloudy"
-]
-#: Hours and minutes of the local time, or empty.
-TimeOfDay = Annotated[
-    str,
-    text_rule(
-        r"^(([01][0-9]|2[0-3]):[0-5][0-9])?\Z",
-        'a time of day from 00:00 to 23:59, such as "06:30"',
-    ),
 ]
 Kelvin = Annotated[int, msgspec.Meta(ge=2000, le=10_000)]
 
@@ -83,8 +76,7 @@ class NightSettings(Section, frozen=True, kw_only=True):
 
     def __post_init__(self) -> None:
         """Raise ValueError if the hours are incomplete, or a control cannot change in operation."""
-        if bool(self.start) is not bool(self.end) or (self.start and self.start == self.end):
-            raise ValueError("`start` and `end` must be two different times, or both empty")
+        require_period(self.start, self.end)
         if self.controls.names and not self.start:
             raise ValueError("`controls` need the hours in which they hold: set `start` and `end`")
         if self.controls.hdr is not None:
@@ -92,14 +84,4 @@ class NightSettings(Section, frozen=True, kw_only=True):
 
     def includes(self, minute: int) -> bool:
         """Return whether `minute`, counted from midnight, is in these hours."""
-        if not self.start:
-            return False
-        start, end = _minute_of(self.start), _minute_of(self.end)
-        if start < end:
-            return start <= minute < end
-        return minute >= start or minute < end
-
-
-def _minute_of(time_of_day: str) -> int:
-    hours, _, minutes = time_of_day.partition(":")
-    return 60 * int(hours) + int(minutes)
+        return bool(self.start) and Hours(start=self.start, end=self.end).include(0, minute)
