@@ -9,10 +9,11 @@ the paths in `PUBLIC_PATHS` need no session.
 from __future__ import annotations
 
 import logging
+import re
 import socket
 from collections.abc import Iterable
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import quote, urlsplit
 
 import sqlalchemy as sa
 from starlette.concurrency import run_in_threadpool
@@ -63,6 +64,9 @@ LOOKUP_FAILED = (
     " Try again in a moment."
 )
 MAX_TOKEN_LENGTH = 200
+#: Addresses to which the log-in page may lead; see `own_address`.
+OWN_ADDRESS = re.compile(r"/(?:[A-Za-z0-9._-][A-Za-z0-9._/-]*)?(?:\?[!-~]*)?")
+MAX_ADDRESS_LENGTH = 2000
 #: Codes with which a WebSocket is closed.
 CLOSE_UNAUTHORISED, CLOSE_TRY_AGAIN_LATER = 4401, 1013
 
@@ -145,7 +149,7 @@ class Access:
             return Response(status_code=403)
         target = "/login" if self._password.is_set else "/setup"
         if scope["method"] in SAFE_METHODS and "text/html" in headers.get("accept", ""):
-            return RedirectResponse(f"{target}?next={own_path(scope['path'])}", 303)
+            return RedirectResponse(f"{target}?next={quote(_wanted(scope), safe='/')}", 303)
         return PlainTextResponse("Log in first", 401)
 
     def _is_known_host(self, host: str) -> bool:
@@ -174,10 +178,20 @@ def is_secure(scope: Scope) -> bool:
     return scope["scheme"] in ("https", "wss")
 
 
-def own_path(path: str) -> str:
-    """Return `path` if a redirect to it can only lead to this dashboard, else `/`."""
-    is_absolute = path.startswith("/") and not path.startswith("//") and path.isascii()
-    return path if is_absolute and path.replace("/", "").replace("-", "").isalnum() else "/"
+def own_address(address: str) -> str:
+    """Return `address` if a redirect to it can only lead to this dashboard, else `/`.
+
+    It is a path, and a query if there is one. Browsers take a path that begins with two slashes, or
+    a backslash instead of one of them, for the name of another host.
+    """
+    is_own = len(address) <= MAX_ADDRESS_LENGTH and OWN_ADDRESS.fullmatch(address)
+    return address if is_own else "/"
+
+
+def _wanted(scope: Scope) -> str:
+    """Return the page that a request wants, for the address of the log-in page."""
+    query = scope["query_string"].decode("latin-1")
+    return own_address(f"{scope['path']}?{query}" if query else scope["path"])
 
 
 def _is_same_origin(scope: Scope, headers: Headers) -> bool:

@@ -14,7 +14,7 @@ from starlette.responses import RedirectResponse, Response
 from starlette.routing import Route
 
 from edge.common.errors import UserError
-from edge.dashboard.access.access import is_secure, own_path
+from edge.dashboard.access.access import is_secure, own_address
 from edge.dashboard.access.hashing_thread import TooManyAttemptsError
 from edge.dashboard.access.known_browsers import BROWSER_COOKIE, MAX_KNOWN_S
 from edge.dashboard.access.login_attempts import Client
@@ -28,6 +28,8 @@ MAX_FORM_BYTES = 8 * 1024
 LOGIN_PATH = "/login"
 #: A complete form must arrive within this time.
 FORM_TIMEOUT_S = 10.0
+#: A code is shown again up to this length; a real one is shorter.
+MAX_CODE_LENGTH = 40
 
 
 async def login(request: Request) -> Response:
@@ -35,7 +37,7 @@ async def login(request: Request) -> Response:
     context = page_context(request)
     if not context.password.is_set:
         return RedirectResponse("/setup", 303)
-    next_page = own_path(request.query_params.get("next", "/"))
+    next_page = _next_page(request)
     if request.method != "POST":
         return context.render(request, "login.html", next=next_page, error="")
     password = (await _read_form(request)).get("password", "")
@@ -57,31 +59,36 @@ async def login(request: Request) -> Response:
 async def setup(request: Request) -> Response:
     """Return the form for the first password, or set the password that it sends.
 
-    The form must contain the setup code that the dashboard printed when it started.
+    The form must contain the setup code that the dashboard printed when it started. A refused form
+    is shown again with the code, as browsers keep neither the code nor the passwords.
     """
-    context = page_context(request)
+    context, next_page = page_context(request), _next_page(request)
     if context.password.is_set:
         return RedirectResponse("/login", 303)
     if request.method != "POST":
-        return context.render(request, "setup.html", error="")
+        return context.render(
+            request, "setup.html", error="", next=next_page, code="", focus="code"
+        )
     form = await _read_form(request)
     client = Client(_client_address(request))
     code, password = form.get("code", ""), form.get("password", "")
+    shown = {"next": next_page, "code": code[:MAX_CODE_LENGTH], "focus": "code"}
     try:
         is_right = await context.login_attempts.check(
             client, lambda: context.password.setup_code_matches(code), "setup code"
         )
         if not is_right:
-            return context.render(request, "setup.html", 403, error="Wrong code.")
+            return context.render(request, "setup.html", 403, error="Wrong code.", **shown)
         if password != form.get("again"):
             raise UserError("the two passwords differ")
         await context.hashing.run(client.counted, lambda: context.password.set(password), True)
     except TooManyAttemptsError as error:
-        return _too_many_attempts(context, request, "setup.html", error.wait_s)
+        return _too_many_attempts(context, request, "setup.html", error.wait_s, **shown)
     except UserError as error:
-        return context.render(request, "setup.html", 400, error=sentence(str(error)))
+        shown["focus"] = "password"
+        return context.render(request, "setup.html", 400, error=sentence(str(error)), **shown)
     log.info("the password was set by %s", client.shown)
-    return await _start_session(context, request, "/")
+    return await _start_session(context, request, next_page)
 
 
 async def logout(request: Request) -> Response:
@@ -142,6 +149,11 @@ async def _read_form(request: Request) -> dict[str, str]:
     except (BodyTooLargeError, ValueError):
         return {}
     return {name: values[0] for name, values in fields.items()}
+
+
+def _next_page(request: Request) -> str:
+    """Return the page that the user wanted before the log-in."""
+    return own_address(request.query_params.get("next", "/"))
 
 
 def _client_address(request: Request) -> str:

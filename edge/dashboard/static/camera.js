@@ -43,7 +43,7 @@
       if (json) body = await response.json();
     } catch { throw new NoAnswerError("the dashboard does not answer"); }
     if (response.status === 401) {
-      location.assign("/login?next=/camera");
+      logIn();
       throw new Error("log in again");
     }
     if (!json) throw new NoAnswerError(`the dashboard cannot answer at the moment (error ${response.status})`);

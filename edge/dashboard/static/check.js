@@ -71,7 +71,7 @@ function listFaces(list, faces) {
         method: "POST", body: upload.body,
         headers: { "content-type": "application/octet-stream", "x-name": encodeURIComponent(file.name) },
       });
-      if (response.status === 401) { location.assign("/login?next=/check"); return; }
+      if (response.status === 401) { logIn(); return; }
       const json = (response.headers.get("content-type") || "").includes("json");
       if (json) body = await response.json();
       if (!response.ok || !json) throw new Error(body?.error || `The dashboard answers with error ${response.status}.`);

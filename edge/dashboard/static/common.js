@@ -34,6 +34,11 @@ function labelWithScore(face) {
   return face.label === "unsure" ? text : `${text} ${Math.round(100 * face.score)}%`;
 }
 
+/** Open the log-in page, which leads back to this page. */
+function logIn() {
+  location.assign(`/login?next=${encodeURIComponent(location.pathname + location.search)}`);
+}
+
 /** The text with a capital first letter and a full stop, unless it ends like a sentence. */
 function sentence(text) {
   const capitalised = text.slice(0, 1).toUpperCase() + text.slice(1);

@@ -27,7 +27,7 @@
   async function reconnect() {
     try {
       const response = await fetch("/static/common.js", { cache: "no-store" });
-      if (response.status === 401) { location.assign("/login"); return; }
+      if (response.status === 401) { logIn(); return; }
     } catch { /* the dashboard does not answer */ }
     connect();
   }

@@ -75,7 +75,7 @@ async function acknowledge(episodes) {
   try {
     const body = JSON.stringify({ episodes: episodes.slice(0, MAX_ACKNOWLEDGED) });
     const response = await fetch("/alerts/acknowledge", { method: "POST", body, signal: AbortSignal.timeout(10000) });
-    if (response.status === 401) { location.assign("/login"); return; }
+    if (response.status === 401) { logIn(); return; }
     if (!response.ok) {
       const json = (response.headers.get("content-type") || "").startsWith("application/json");
       why = json ? (await response.json()).error : `the dashboard could not store it (error ${response.status})`;

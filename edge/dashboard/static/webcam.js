@@ -55,7 +55,7 @@
       const blob = await new Promise((done) => still.toBlob(done, "image/jpeg", QUALITY));
       try {
         const response = await fetch("/check/frame", { method: "POST", body: blob, headers: { "x-name": "the frame" } });
-        if (response.status === 401) { location.assign("/login?next=/check"); return; }
+        if (response.status === 401) { logIn(); return; }
         const body = await response.json();
         if (stream !== own) return;
         if (response.ok) { fail(""); if (number > shown) { shown = number; show(body); } } else { fail(body.error); await pause(500); }

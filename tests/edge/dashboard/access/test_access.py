@@ -14,7 +14,7 @@ import pytest
 from websockets.exceptions import InvalidStatus
 from websockets.sync.client import connect
 
-from edge.dashboard.access.access import PUBLIC_PATHS, STRICT_TRANSPORT_SECURITY, own_path
+from edge.dashboard.access.access import PUBLIC_PATHS, STRICT_TRANSPORT_SECURITY, own_address
 from edge.dashboard.access.password import Password
 from edge.dashboard.pages.app import make_app
 from edge.dashboard.pages.page_context import PageContext
@@ -193,7 +193,7 @@ def test_loopback_needs_no_password_only_if_configured(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("path", "expected"),
+    ("address", "expected"),
     [
         ("/history", "/history"),
         ("/health/door-1", "/health/door-1"),
@@ -201,9 +201,15 @@ def test_loopback_needs_no_password_only_if_configured(tmp_path: Path) -> None:
         ("//evil.example", "/"),
         ("https://evil.example", "/"),
         ("/\\evil.example", "/"),
+        ("/history?span=30&device=door_1", "/history?span=30&device=door_1"),
+        ("/health/door_1.x?span=7", "/health/door_1.x?span=7"),
+        ("/camera?camera=%C3%A4", "/camera?camera=%C3%A4"),
+        ("/?//evil.example", "/?//evil.example"),
+        ("/history?a\r\nset-cookie: b", "/"),
+        ("/history?" + "x" * 3000, "/"),
         ("history", "/"),
         ("/säge", "/"),
     ],
 )
-def test_redirects_stay_on_the_dashboard(path: str, expected: str) -> None:
-    assert own_path(path) == expected
+def test_redirects_stay_on_the_dashboard(address: str, expected: str) -> None:
+    assert own_address(address) == expected

@@ -24,15 +24,23 @@ def test_first_password_requires_the_printed_code(tmp_path: Path) -> None:
 
     def set_up(code: str = running.code, password: str = PASSWORD, again: str = PASSWORD) -> int:
         fields = {"code": code, "password": password, "again": again}
-        return client.request("POST", "/setup", fields).status
+        return client.request("POST", address, fields).status
 
-    assert client.request("GET", "/").getheader("location") == "/setup?next=/"
-    assert set_up(code="WRNG-WRNG-WRNG") == 403
+    address = client.request("GET", "/history?span=30&ended=left").getheader("location") or ""
+    assert address == "/setup?next=/history%3Fspan%3D30%26ended%3Dleft"
+    assert set_up(code='WRNG-"WRNG') == 403
+    assert b'value="WRNG-&#34;WRNG"' in client.body
     assert set_up(again="x") == 400
     assert b"The two passwords differ." in client.body
+    # The code is kept, the passwords are not, and the form still knows the page that was wanted.
+    assert f'value="{running.code}"'.encode() in client.body
+    assert PASSWORD.encode() not in client.body
+    assert f'action="{address}"'.encode() in client.body
     assert set_up(password="short", again="short") == 400
     assert b"10 characters or more" in client.body
-    assert set_up(code=running.code.lower()) == 303
+    fields = {"code": running.code.lower(), "password": PASSWORD, "again": PASSWORD}
+    response = client.request("POST", address, fields)
+    assert response.getheader("location") == "/history?span=30&ended=left"
     assert client.request("GET", "/").status == 200
     assert set_up() == 303  # a password is set: redirected to the log-in page
     running.stop()
@@ -160,9 +168,12 @@ def test_incomplete_form_times_out(dashboard: Dashboard) -> None:
 @pytest.mark.slow
 def test_login_returns_to_the_requested_page(dashboard: Dashboard) -> None:
     client = BrowserClient(dashboard.port)
-    assert client.request("GET", "/health").getheader("location") == "/login?next=/health"
-    for next_page, target in (("/health", "/health"), ("//evil.example", "/")):
-        response = client.request("POST", f"/login?next={next_page}", {"password": PASSWORD})
+    wanted = "/health/door_1?span=7&x=%C3%A4"
+    address = client.request("GET", wanted).getheader("location") or ""
+    assert client.request("POST", address, {"password": "wrong password"}).status == 403
+    assert f'action="{address}"'.encode() in client.body
+    for page, target in ((address, wanted), ("/login?next=//evil.example", "/")):
+        response = client.request("POST", page, {"password": PASSWORD})
         assert response.getheader("location") == target
 
 
