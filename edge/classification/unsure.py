@@ -35,8 +35,17 @@ class UnsureRule:
         return not self.alerts(scores) and scores.score < self.min_scores.get(scores.label, 0.0)
 
     def label(self, scores: Scores) -> str:
-        """Return the label with the highest score, or `UNSURE`."""
-        return UNSURE if self.is_unsure(scores) else scores.label
+        """Return the label of a face that was classified once, such as one in a still image.
+
+        It has one of `alert_on` if, and only if, its scores would raise an alert: the one of them
+        with the highest score. Any other face has its label with the highest score, or `UNSURE` if
+        that is one of `alert_on`, or if its scores say nothing.
+        """
+        if self.alerts(scores):
+            return max(self.alert_on, key=lambda label: scores.by_label.get(label, 0.0))
+        if scores.label in self.alert_on or self.is_unsure(scores):
+            return UNSURE
+        return scores.label
 
 
 def unsure_rule(settings: EventSettings, answer: Answer) -> UnsureRule:

@@ -19,6 +19,7 @@ from edge.common.arrays import Pixels
 from edge.common.errors import UsageError, UserError
 from edge.common.file_access import write_problem
 from edge.common.paths import kind_of
+from edge.common.percentages import format_percent
 from edge.config.settings import Settings
 from edge.detection.annotate import LABEL_TEXT, annotated
 from edge.detection.still_images import (
@@ -106,7 +107,8 @@ def _line(path: Path, faces: Sequence[StillFace]) -> str:
 
 def _description(face: StillFace) -> str:
     """Return the label and its score, such as `mask 99%` or `unsure (mask 84%)`."""
-    best = f"{LABEL_TEXT[face.scores.label]} {face.scores.score:.0%}"
+    label = face.scores.label if face.label == UNSURE else face.label
+    best = f"{LABEL_TEXT[label]} {format_percent(face.score)}"
     return f"{UNSURE} ({best})" if face.label == UNSURE else best
 
 

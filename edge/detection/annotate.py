@@ -10,6 +10,7 @@ import numpy as np
 
 from edge.classification.unsure import UNSURE
 from edge.common.arrays import Pixels
+from edge.common.percentages import format_percent
 from edge.detection.still_images import StillFace
 
 #: Colours as BGR, dark enough for white letters: those of traffic lights, and grey if the label is
@@ -58,7 +59,9 @@ class _Rectangle:
 def annotated(image_bgr: Pixels, faces: Sequence[StillFace]) -> Pixels:
     """Return a copy of `image_bgr` with the box, the label and the score of each face.
 
-    Small images are enlarged. Where there is room, labels overlap neither each other nor a face.
+    If there are several, each label begins with the number of its face, counted from 1 in the order
+    of `faces`. Small images are enlarged. Where there is room, labels overlap neither each other
+    nor a face.
     """
     zoom = max(1.0, MIN_SIDE_PX / max(image_bgr.shape[:2]))
     size = (round(image_bgr.shape[1] * zoom), round(image_bgr.shape[0] * zoom))
@@ -74,9 +77,10 @@ def annotated(image_bgr: Pixels, faces: Sequence[StillFace]) -> Pixels:
         corners = (box.left, box.top), (box.right, box.bottom)
         cv2.rectangle(picture, *corners, colour, 2 * line, cv2.LINE_AA)
     taken: list[_Rectangle] = []
-    for face, box in zip(faces, boxes, strict=True):
+    for number, (face, box) in enumerate(zip(faces, boxes, strict=True), 1):
         others = [*taken, *(b for b in boxes if b is not box)]
-        taken.append(_write_label(picture, face, box, letter_px, others))
+        text = f"{number} {_text(face)}" if len(faces) > 1 else _text(face)
+        taken.append(_write_label(picture, text, COLOURS[face.label], box, letter_px, others))
     return picture
 
 
@@ -87,18 +91,18 @@ def _box(face: StillFace, zoom: float) -> _Rectangle:
 
 def _text(face: StillFace) -> str:
     text = LABEL_TEXT[face.label]
-    return text if face.label == UNSURE else f"{text} {round(100 * face.scores.score)}%"
+    return text if face.label == UNSURE else f"{text} {format_percent(face.score)}"
 
 
 def _write_label(
     picture: Pixels,
-    face: StillFace,
+    text: str,
+    colour: tuple[int, int, int],
     box: _Rectangle,
     letter_px: float,
     others: Iterable[_Rectangle],
 ) -> _Rectangle:
     """Write the label where it overlaps `others` least; return the rectangle of the label."""
-    text = _text(face)
     line = max(1, round(letter_px / 7))
     pad = line + 2
     scale = letter_px / FONT_HEIGHT_PX
@@ -111,7 +115,6 @@ def _write_label(
     candidates = _candidates(box, width, height, picture.shape[1], picture.shape[0])
     others = list(others)
     label = min(candidates, key=lambda area: sum(area.overlap(other) for other in others))
-    colour = COLOURS[face.label]
     cv2.rectangle(picture, (label.left, label.top), (label.right, label.bottom), colour, cv2.FILLED)
     origin = (label.left + pad, label.bottom - below - pad)
     cv2.putText(picture, text, origin, FONT, scale, WHITE, line, cv2.LINE_AA)

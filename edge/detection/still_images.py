@@ -25,12 +25,17 @@ STILL_DEFAULTS = {"width_px": 1024, "min_face": 0.025, "min_neighbors": 4}
 class StillFace:
     """A face in a still image; `box_px` is x, y, width, height in pixels of the image.
 
-    `label` is that with the highest of `scores`, or `edge.classification.unsure.UNSURE`.
+    `label` is one of `scores`, or `edge.classification.unsure.UNSURE` (see `UnsureRule.label`).
     """
 
     box_px: tuple[int, int, int, int]
     scores: Scores
     label: str
+
+    @property
+    def score(self) -> float:
+        """The score of `label`, 0 to 1; of an unsure face, the highest of its scores."""
+        return self.scores.by_label.get(self.label, self.scores.score)
 
 
 def find_faces(
@@ -75,7 +80,7 @@ def still_detector(settings: Settings) -> Finder:
 def as_record(path: Path, image: Pixels, faces: Sequence[StillFace]) -> dict[str, Any]:
     """Return the JSON record of an image; boxes are x, y, width, height in its pixels.
 
-    `score` is the highest of the `scores`, also of a face whose `label` is `unsure`.
+    `score` is that of `label` or, of a face whose `label` is `unsure`, the highest of the `scores`.
     """
     height, width = image.shape[:2]
     return {
@@ -86,7 +91,7 @@ def as_record(path: Path, image: Pixels, faces: Sequence[StillFace]) -> dict[str
             {
                 "box": list(face.box_px),
                 "label": face.label,
-                "score": round(face.scores.score, 4),
+                "score": round(face.score, 4),
                 "scores": {k: round(v, 4) for k, v in face.scores.by_label.items()},
             }
             for face in faces

@@ -12,6 +12,7 @@ from starlette.requests import HTTPConnection, Request
 from starlette.responses import HTMLResponse
 
 from edge import __version__
+from edge.common.percentages import format_percent
 from edge.dashboard.access.hashing_thread import HashingThread
 from edge.dashboard.access.known_browsers import KnownBrowsers
 from edge.dashboard.access.login_attempts import LoginAttempts
@@ -99,6 +100,7 @@ class PageContext:
             format_duration=display_times.format_duration, sentence=sentence,
             broker_address=self.broker_address, topic_base=self.topic_base,
             display_name=display_name, device_name=self.device_name, camera_name=self.camera_name,
+            format_percent=format_percent,
         )  # fmt: skip
 
     def device_name(self, name: str) -> str:

@@ -17,8 +17,9 @@ ANNOTATED_QUALITY = 90
 class PictureResult:
     """The faces found in a picture, and the annotated picture.
 
-    `record` has the format of `mask-patrol detect --json`. `annotated` is a JPEG, or None if it
-    was not requested.
+    `record` has the format of `mask-patrol detect --json`, and in addition `min_face_px`, the width
+    in pixels of the smallest face that is searched for, and `alert_threshold`, the score from which
+    on a face is one that raises an alert. `annotated` is a JPEG, or None if it was not requested.
     """
 
     record: dict[str, Any]

@@ -14,7 +14,12 @@ from edge.common.errors import UserError
 from edge.config.settings import Settings
 from edge.dashboard.picture_check.result import ANNOTATED_QUALITY, MAX_PIXELS, PictureResult
 from edge.detection.annotate import annotated
-from edge.detection.still_images import as_record, find_faces, still_detector
+from edge.detection.still_images import (
+    as_record,
+    find_faces,
+    still_detector,
+    still_detector_settings,
+)
 
 
 class PictureWorker:
@@ -25,6 +30,7 @@ class PictureWorker:
         self._classifier = load_classifier(settings)
         self._rule = unsure_rule(settings.events, self._classifier.answer)
         self._detector = still_detector(settings)
+        self._min_face = still_detector_settings(settings).min_face
         load_libraries()
 
     def check(self, raw: bytes, name: str, with_picture: bool) -> PictureResult:
@@ -42,4 +48,7 @@ class PictureWorker:
             if not is_encoded:
                 raise UserError(f"{name} is too large for a JPEG")
             picture = jpeg.tobytes()
-        return PictureResult(as_record(Path(name), image, faces), picture)
+        record = as_record(Path(name), image, faces)
+        record["min_face_px"] = round(self._min_face * record["width"])
+        record["alert_threshold"] = self._rule.threshold
+        return PictureResult(record, picture)

@@ -2,12 +2,15 @@
 // Uploads the pictures that were dropped or chosen, one after the other, and shows the answers.
 // A picture that the dashboard would refuse, but the browser can show, is converted first.
 
+/** The number of the face at `index` before `text`; a single face has none. The same as in the picture, see annotate.py. */
+const numbered = (faces, index, text) => (faces.length > 1 ? `${index + 1} ${text}` : text);
+
 /** Fill `list` with the faces and all their scores. */
 function listFaces(list, faces) {
-  list.replaceChildren(...faces.map((face, number) => {
+  list.replaceChildren(...faces.map((face, index) => {
     const item = make("li");
-    const scores = Object.entries(face.scores).map(([label, score]) => `${LABELS[label] || label} ${score.toFixed(2)}`);
-    item.append(`Face ${number + 1}: `, make("span", face.label, labelWithScore(face)),
+    const scores = Object.entries(face.scores).map(([label, score]) => `${LABELS[label] || label} ${percent(score)}`);
+    item.append(make("span", face.label, numbered(faces, index, labelWithScore(face))),
       " ", make("span", "more", `(${scores.join(", ")}; ${face.box[2]} × ${face.box[3]} pixels at ${face.box[0]}, ${face.box[1]})`));
     return item;
   }));
@@ -59,6 +62,17 @@ function listFaces(list, faces) {
     return body ? { body, note: scale < 1 ? note : "" } : unchanged;
   }
 
+  /** What the answer alone does not say: why there may be no face, and what "unsure" means. */
+  function explain(body) {
+    if (!body.faces.length) {
+      return [`Faces are found from a width of ${body.min_face_px} pixels on in a picture of this size, `
+        + "if they look roughly towards the camera. A face may be missed if it is smaller, turned away, dark, blurred or mostly covered. "
+        + "Try a picture that was taken closer or in better light, or cut out the part with the face."];
+    }
+    if (!body.faces.some((face) => face.label === "unsure")) return [];
+    return [`Unsure: the scores are too low for any label. A device raises an alert from a score of ${percent(body.alert_threshold)} on.`];
+  }
+
   async function checkOne(file) {
     const result = make("article", "result");
     const status = make("p", "more", "Checking …");
@@ -93,8 +107,9 @@ function listFaces(list, faces) {
     const save = make("a", "button", "Download");
     save.href = address;
     save.download = `${file.name.replace(/\.[^.]*$/, "")}-checked.jpg`;
+    save.setAttribute("aria-label", `Download ${save.download}`);
     status.textContent = (body.faces.length === 0 ? "No face was found" : count) + upload.note;
-    result.append(picture, status, list, save);
+    result.append(picture, status, list, ...explain(body).map((text) => make("p", "more", text)), save);
   }
 
   async function checkAll(list) {

@@ -28,10 +28,16 @@ function displayName(name, title) {
 /** Texts for the labels; the same as `LABELS` in page_context.py. */
 const LABELS = { no_mask: "no mask", incorrect_mask: "mask worn incorrectly", mask: "mask", unsure: "unsure" };
 
-/** The label of a face with its score in per cent; a face about which the model says nothing has no score. */
+/** A score in per cent. A model is never certain, so it is never 0% or 100%. The same as `format_percent` in percentages.py. */
+function percent(score) {
+  const whole = Math.round(100 * score);
+  return whole >= 100 ? ">99%" : whole <= 0 ? "<1%" : `${whole}%`;
+}
+
+/** The label of a face with its score; a face about which the model says nothing has no score. */
 function labelWithScore(face) {
   const text = LABELS[face.label] || face.label;
-  return face.label === "unsure" ? text : `${text} ${Math.round(100 * face.score)}%`;
+  return face.label === "unsure" ? text : `${text} ${percent(face.score)}`;
 }
 
 /** Open the log-in page, which leads back to this page. */

@@ -108,7 +108,7 @@ function drawCard(alert) {
   card.dataset.episode = alert.episode;
   p.badge.textContent = (state === "open" ? "● " : state === "lost" ? "? " : "○ ") + text;
   p.place.textContent = `${deviceName(alert.device)} · ${cameraName(alert)}`;
-  p.label.textContent = `${LABELS[alert.label] || alert.label}, score ${alert.score.toFixed(2)}`
+  p.label.textContent = `${LABELS[alert.label] || alert.label}, score ${percent(alert.score)}`
     + (alert.replayed ? " · delivered late" : "") + (alert.clock_synced ? "" : " · time estimated");
   drawAge(alert);
   p.button.hidden = alert.acknowledged_s !== null;

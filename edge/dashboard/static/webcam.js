@@ -81,8 +81,8 @@
     const draw = overlay.getContext("2d");
     draw.lineWidth = Math.max(2, body.width / 200);
     draw.font = `bold ${Math.round(body.width / 32)}px sans-serif`;
-    for (const face of body.faces) {
-      const [x, y, w, h] = face.box, text = labelWithScore(face);
+    for (const [index, face] of body.faces.entries()) {
+      const [x, y, w, h] = face.box, text = numbered(body.faces, index, labelWithScore(face));
       draw.strokeStyle = draw.fillStyle = COLOURS[face.label] || "#333";
       draw.strokeRect(x, y, w, h);
       const line = body.width / 24, top = y > line ? y - line : y + h;

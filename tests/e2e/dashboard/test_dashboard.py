@@ -280,7 +280,9 @@ def test_uploaded_picture_is_checked_like_detect(
     page.wait_for_function("() => window.answers.length === 1")
     assert page.evaluate("window.answers[0].faces") == expected
     page.wait_for_selector(f".result:has-text('{len(expected)} faces')")
-    assert page.locator(".result .faces li").count() == len(expected)
+    lines = page.locator(".result .faces li").all_text_contents()
+    assert [line.split()[0] for line in lines] == [str(n + 1) for n in range(len(expected))]
+    assert page.get_by_role("link", name="Download two <b>faces<b>-checked.jpg").is_visible()
     with page.expect_download() as download:
         page.get_by_text("Download").click()
     saved = cv2.imread(str(download.value.path()))
@@ -353,6 +355,10 @@ def test_large_file_and_other_formats_are_converted_by_the_browser(
     for name, text in (("large.bmp", "No face was found"), ("face.gif", "1 face")):
         page.set_input_files("#files", str(tmp_path / name))
         page.wait_for_selector(f".result:has-text('{name}'):has-text('{text}')", timeout=60_000)
+    # 0.025 of the picture's width: the smallest face of `STILL_DEFAULTS`
+    page.wait_for_selector(".result:has-text('large.bmp'):has-text('a width of 72 pixels')")
+    # A single face has no number, neither in the list nor in the picture.
+    page.wait_for_selector(".result:has-text('face.gif') .faces li >> text=/^no mask/")
 
 
 def write_webcam(path: Path) -> Path:

@@ -41,6 +41,19 @@ def test_scores_of_all_alert_labels_count_together() -> None:
     assert rule.label(Scores({"mask": 0.2, "no_mask": 0.5, "incorrect_mask": 0.3})) == UNSURE
 
 
+def test_label_follows_the_alert_threshold_and_not_the_highest_score() -> None:
+    lower = UnsureRule(("no_mask",), 0.4)
+    assert lower.label(Scores({"mask": 0.55, "no_mask": 0.45})) == "no_mask"
+    higher = UnsureRule(("no_mask",), 0.95)
+    assert higher.label(Scores({"mask": 0.1, "no_mask": 0.9})) == UNSURE
+    assert higher.label(Scores({"mask": 0.6, "no_mask": 0.4})) == "mask"
+    # Such a reading still counts as evidence of a track, whose median may reach the threshold.
+    assert not higher.is_unsure(Scores({"mask": 0.1, "no_mask": 0.9}))
+    both = UnsureRule(("no_mask", "incorrect_mask"), 0.5)
+    scores = Scores({"mask": 0.4, "no_mask": 0.25, "incorrect_mask": 0.35})
+    assert both.label(scores) == "incorrect_mask"
+
+
 def test_rule_has_the_scores_of_the_card(tmp_path: Path) -> None:
     settings = change(Settings(), events={"alert_threshold": 0.7}).events
     model = write_model(tmp_path / "m.tflite", {"mask": 0.95, "no_mask": 0.9})

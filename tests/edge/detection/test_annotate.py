@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import cv2
 import numpy as np
 import pytest
 
@@ -39,6 +40,20 @@ def test_text_is_legible_and_inside_the_image(
     assert white[:, 0].min() > 0
     assert white[:, 0].max() < picture.shape[0] - 1
     assert white[:, 1].max() < picture.shape[1] - 1
+
+
+def test_several_faces_are_numbered_and_no_score_is_certain(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    written: list[str] = []
+    monkeypatch.setattr(cv2, "putText", lambda image, text, *rest: written.append(text))
+    image = np.full((480, 640, 3), 127, np.uint8)
+    certain = StillFace((300, 150, 90, 90), Scores({"mask": 0.0004, "no_mask": 0.9996}), "no_mask")
+    # With a low threshold, the score of the label is not the highest one.
+    low = StillFace((450, 150, 90, 90), Scores({"mask": 0.6, "no_mask": 0.4}), "no_mask")
+    annotated(image, [face((100, 150, 90, 90)), certain, low])
+    annotated(image, [face((100, 150, 90, 90))])
+    assert written == ["1 NO MASK 97%", "2 NO MASK >99%", "3 NO MASK 40%", "NO MASK 97%"]
 
 
 def test_labels_of_neighbours_do_not_overlap() -> None:

@@ -71,7 +71,7 @@ def test_record_has_the_size_and_rounded_scores(
     (entry,) = record["faces"]
     assert entry["box"] == [0, 0, 640, 480]
     assert entry["label"] == face.scores.label
-    assert entry["score"] == entry["scores"][entry["label"]] == round(face.scores.score, 4)
+    assert entry["score"] == entry["scores"][entry["label"]] == round(face.score, 4)
 
 
 def test_unsure_face_has_no_other_label(bare_face_frame: Pixels, classifier: Classifier) -> None:

@@ -24,6 +24,8 @@ def test_faces_are_found_and_classified(worker: PictureWorker) -> None:
     result = worker.check(JPEG, "door.jpg", with_picture=False)
     assert [face["label"] for face in result.record["faces"]] == ["no_mask"]
     assert (result.record["height"], result.record["width"]) == FRAME.shape[:2]
+    assert result.record["min_face_px"] == round(0.025 * FRAME.shape[1])
+    assert result.record["alert_threshold"] == pytest.approx(0.7382)
     assert result.annotated is None
 
 
