@@ -24,6 +24,8 @@ from edge.dashboard.history.tables import (
 
 #: How many rows an export fetches at a time.
 EXPORT_CHUNK_ROWS = 2000
+#: Every time zone differs from UTC by a multiple of this.
+QUARTER_S = 900.0
 
 
 @dataclass(frozen=True)
@@ -141,6 +143,23 @@ class HistoryQueries:
                 for label, count in db.execute(query.group_by(alerts.c.label)):
                     found[from_s, str(label)] += int(count)
         return found
+
+    def count_per_quarter_hour(self, wanted: AlertFilter) -> list[tuple[int, int]]:
+        """Count the alerts that began in each quarter of an hour.
+
+        Return (quarter of an hour since the epoch, count), sorted, without counts of 0. No table
+        has these counts: every alert of the period is read, from an index if it contains all that
+        `wanted` asks for.
+        """
+        quarter = sa.cast(sa.func.floor(alerts.c.started_s / QUARTER_S), sa.BigInteger)
+        query = (
+            sa.select(quarter, sa.func.count())
+            .where(*replace(wanted, ended_by="").conditions())
+            .group_by(quarter)
+            .order_by(quarter)
+        )
+        with self._engine.connect() as db:
+            return [(int(at), int(count)) for at, count in db.execute(query)]
 
     def count_per_device(self, wanted: AlertFilter, count: int) -> list[tuple[str, int]]:
         """Return the `count` devices with the most alerts, and how many alerts each has."""

@@ -26,6 +26,8 @@ from edge.dashboard.ingest.validation import DEVICE_NAME, EPISODE_ID
 from edge.dashboard.pages import display_times
 from edge.dashboard.pages.charts import Column, bar_chart, column_chart
 from edge.dashboard.pages.page_context import LABELS, page_context
+from edge.dashboard.pages.weekday_charts import compare_totals, heat_map, week_chart
+from edge.dashboard.pages.weekday_counts import compare_weeks, count_weekday_hours, whole_weeks
 
 DAY_S = 86_400.0
 #: The options of the filter "Period": number of days, and text.
@@ -72,10 +74,15 @@ class HistoryRequest:
 async def history(request: Request) -> Response:
     """Return the page."""
     context, zone = page_context(request), display_times.request_zone(request)
-    query = _parse_request(request, zone, time.time())
+    now_s = time.time()
+    query = _parse_request(request, zone, now_s)
     values = await run_in_threadpool(
         _page_values, context.history, query, zone, context.device_name
     )
+    if query.after is None:
+        values |= await run_in_threadpool(
+            _weekday_values, context.history, query.filter, zone, now_s
+        )
     older = ""
     if len(values["alerts"]) > ALERTS_PER_PAGE:
         values["alerts"] = values["alerts"][:ALERTS_PER_PAGE]
@@ -128,6 +135,21 @@ def _page_values(
         "devices": sorted(name for name, _ in history.listed_devices()),
         "forgotten": history.retired_devices_with_alerts(),
         "gaps": history.gaps(wanted.device, wanted.from_s, MAX_GAPS),
+    }
+
+
+def _weekday_values(
+    history: HistoryQueries, wanted: AlertFilter, zone: tzinfo, now_s: float
+) -> dict[str, Any]:
+    """Return the values for the heat map and for the comparison of two weeks."""
+    period, weeks = whole_weeks(wanted)
+    counts = count_weekday_hours(history, period, zone)
+    compared = compare_weeks(history, wanted, zone, now_s)
+    return {
+        "weeks": weeks,
+        "heat_map": heat_map(counts) if any(map(any, counts)) else "",
+        "week_chart": week_chart(compared),
+        "week_totals": compare_totals(compared),
     }
 
 

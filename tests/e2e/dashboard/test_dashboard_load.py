@@ -222,6 +222,14 @@ def test_pages_with_a_year_of_history(
         if path == "/":
             page.wait_for_selector("#alerts li")
         took[path] = round(time.monotonic() - started_s, 3)
+    # In India, the hours do not begin with those of UTC, so that every alert is read.
+    zone = {"name": "mask_patrol_zone", "value": "Asia/Kolkata", "url": dashboard.address}
+    abroad = browser.new_context(timezone_id="Asia/Kolkata")
+    abroad.add_cookies([zone])
+    started_s = time.monotonic()
+    abroad.new_page().goto(f"{dashboard.address}/history?span=365")
+    took["abroad"] = round(time.monotonic() - started_s, 3)
+    abroad.close()
     page.goto(f"{dashboard.address}/history?span=365")
     assert f"{alerts:,} started in this period" in page.locator("main").text_content()
     for _ in range(3):

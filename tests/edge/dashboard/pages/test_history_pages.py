@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import re
 import time
 from datetime import UTC, datetime
 from pathlib import Path
@@ -151,6 +152,19 @@ def test_page_shows_totals_and_texts(app: ASGIApp, context: PageContext) -> None
     assert "the filter “End” applies to the table only" in page
     assert "Last 365 days" in page
     assert 'aria-label="Alerts per day: 3 in total; maximum 3' in page
+
+
+def test_first_page_shows_when_alerts_happen(app: ASGIApp, context: PageContext) -> None:
+    empty = call_app(app, "GET", "/history").text
+    assert "When it happens" not in empty
+    assert "0 so far this week" in empty
+    fill(context, 3)
+    page = call_app(app, "GET", "/history", query="label=incorrect_mask&span=30").text
+    assert "in the last 4 whole weeks of the period" in page
+    assert sum(map(int, re.findall(r'<td class="heat\d">(\d+)</td>', page))) == 1
+    older = call_app(app, "GET", "/history", query="after=1_x").text
+    assert "When it happens" not in older
+    assert "This week and the last" not in older
 
 
 def test_filters_apply_to_page_and_export(app: ASGIApp, context: PageContext) -> None:
