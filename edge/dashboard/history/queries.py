@@ -161,35 +161,36 @@ class HistoryQueries:
         with self._engine.connect() as db:
             return [(int(at), int(count)) for at, count in db.execute(query)]
 
-    def count_per_device(self, wanted: AlertFilter, count: int) -> list[tuple[str, int]]:
-        """Return the `count` devices with the most alerts, and how many alerts each has."""
+    def count_per_device(self, wanted: AlertFilter, count: int) -> list[tuple[str, Counter[str]]]:
+        """Return the `count` devices with the most alerts, and how many each has of each label."""
         first, last = _whole_hours(wanted)
         # The table `daily` covers the whole days, `hourly` the whole hours before and after them.
         first_day = -(-first // 24)
         last_day = max(first_day, last // 24)
-        days = sa.select(daily.c.device, daily.c.alerts).where(
+        days = sa.select(daily.c.device, daily.c.label, daily.c.alerts).where(
             daily.c.day >= first_day, daily.c.day < last_day, *_conditions(daily, wanted)
         )
-        edges = sa.select(hourly.c.device, hourly.c.alerts).where(
+        edges = sa.select(hourly.c.device, hourly.c.label, hourly.c.alerts).where(
             hourly.c.hour >= first,
             hourly.c.hour < last,
             sa.or_(hourly.c.hour < first_day * 24, hourly.c.hour >= last_day * 24),
             *_conditions(hourly, wanted),
         )
         parts = [
-            sa.select(alerts.c.device, sa.literal(1).label("alerts")).where(*edge.conditions())
+            sa.select(alerts.c.device, alerts.c.label, sa.literal(1).label("alerts")).where(
+                *edge.conditions()
+            )
             for edge in _partial_hours(wanted)
         ]
         counts = sa.union_all(days, edges, *parts).subquery()
-        total = sa.func.sum(counts.c.alerts)
-        query = (
-            sa.select(counts.c.device, total)
-            .group_by(counts.c.device)
-            .order_by(total.desc(), counts.c.device)
-            .limit(count)
+        query = sa.select(counts.c.device, counts.c.label, sa.func.sum(counts.c.alerts)).group_by(
+            counts.c.device, counts.c.label
         )
+        found: dict[str, Counter[str]] = {}
         with self._engine.connect() as db:
-            return [(str(device), int(n)) for device, n in db.execute(query)]
+            for device, label, number in db.execute(query):
+                found.setdefault(str(device), Counter())[str(label)] += int(number)
+        return sorted(found.items(), key=lambda item: (-item[1].total(), item[0]))[:count]
 
     def _alerts_in_partial_hours(
         self, db: sa.Connection, wanted: AlertFilter

@@ -35,7 +35,10 @@ HATCH = (
 
 @dataclass(frozen=True)
 class Column:
-    """One column of a chart: its full name, the label below it, and the height of its parts."""
+    """One column or bar: its full name, the label below it if it has one, and its parts.
+
+    `parts` has the number of each kind.
+    """
 
     name: str
     tick: str
@@ -46,20 +49,30 @@ class Column:
         """Return the height of the whole column."""
         return sum(self.parts.values())
 
+    def describe(self, kinds: Mapping[str, str]) -> str:
+        """Return the name, and the parts with the texts of `kinds`."""
+        parts = [
+            f"{_format_number(self.parts[kind])} {text}"
+            for kind, text in kinds.items()
+            if self.parts.get(kind)
+        ]
+        return f"{self.name}: {', '.join(parts) or 'none'}"
+
 
 def column_chart(title: str, columns: Sequence[Column], kinds: Mapping[str, str]) -> Markup:
     """Return a chart of stacked columns; `kinds` maps each kind of part to its text.
 
     A part has its kind as its CSS class.
     """
-    top = _round_up(max((column.total for column in columns), default=0.0))
+    top = _round_up(max((column.total for column in columns), default=0.0), are_counts=True)
     step = (WIDTH - LEFT - RIGHT) / max(1, len(columns))
     body = [HATCH, _grid(top)]
-    columns_per_tick = max(1, math.ceil(len(columns) / MAX_TICKS))
+    ticks = [number for number, column in enumerate(columns) if column.tick]
+    shown_ticks = set(ticks[:: max(1, math.ceil(len(ticks) / MAX_TICKS))])
     for number, column in enumerate(columns):
         x = LEFT + number * step
         body.append(_column(column, kinds, x, step, top))
-        if number % columns_per_tick == 0:
+        if number in shown_ticks:
             body.append(_tick(x + step / 2, column.tick))
     total = sum(column.total for column in columns)
     highest = max(columns, key=lambda column: column.total, default=None)
@@ -71,13 +84,8 @@ def column_chart(title: str, columns: Sequence[Column], kinds: Mapping[str, str]
 
 def _column(column: Column, kinds: Mapping[str, str], x: float, step: float, top: float) -> str:
     """Return one column with a title for the mouse pointer; the axis ends at `top`."""
-    values = ", ".join(
-        f"{_format_number(column.parts[kind])} {text}"
-        for kind, text in kinds.items()
-        if column.parts.get(kind)
-    )
     body = [
-        f"<g><title>{escape(column.name)}: {escape(values or 'none')}</title>",
+        f"<g><title>{escape(column.describe(kinds))}</title>",
         f'<rect class="hit" x="{x:.1f}" y="{TOP}" width="{step:.2f}"'
         f' height="{HEIGHT - TOP - BOTTOM}"/>',
     ]
@@ -87,14 +95,15 @@ def _column(column: Column, kinds: Mapping[str, str], x: float, step: float, top
         height = (HEIGHT - TOP - BOTTOM) * column.parts.get(kind, 0.0) / top
         y -= height
         if height > 0.0:
-            position = (
-                f'x="{x + gap / 2:.1f}" y="{y:.1f}"'
-                f' width="{max(0.5, step - gap):.2f}" height="{height:.1f}"'
-            )
-            body.append(f'<rect class="{escape(kind)}" {position}/>')
-            if kind in HATCHED:
-                body.append(f'<rect fill="url(#hatch)" {position}/>')
+            body.append(_part(kind, x + gap / 2, y, max(0.5, step - gap), height))
     return "".join([*body, "</g>"])
+
+
+def _part(kind: str, x: float, y: float, width: float, height: float) -> str:
+    """Return a rectangle with the colour of `kind` and, if it belongs to the kind, its hatch."""
+    position = f'x="{x:.1f}" y="{y:.1f}" width="{width:.2f}" height="{height:.1f}"'
+    hatch = f'<rect fill="url(#hatch)" {position}/>' if kind in HATCHED else ""
+    return f'<rect class="{escape(kind)}" {position}/>{hatch}'
 
 
 def _shorten(name: str) -> str:
@@ -107,27 +116,31 @@ def _shorten(name: str) -> str:
     return f"{name[:fitting]}…"
 
 
-def bar_chart(title: str, values: Sequence[tuple[str, float]], kind: str) -> Markup:
-    """Return a chart of horizontal bars with their names and values; `kind` is their class."""
+def bar_chart(title: str, bars: Sequence[Column], kinds: Mapping[str, str]) -> Markup:
+    """Return a chart of stacked horizontal bars with their names and values.
+
+    `kinds` is that of `column_chart`.
+    """
     line_height, name_width, value_width = 27, 190, 70
-    height = max(1, len(values)) * line_height + 6
-    top = max((value for _, value in values), default=0.0) or 1.0
-    body = []
-    for number, (name, value) in enumerate(values):
-        y = number * line_height + 4
-        length = (WIDTH - name_width - value_width) * value / top
-        short = _shorten(name)
+    height = max(1, len(bars)) * line_height + 6
+    scale = (WIDTH - name_width - value_width) / (max((b.total for b in bars), default=0.0) or 1.0)
+    body = [HATCH]
+    for number, bar in enumerate(bars):
+        x, y = float(name_width), number * line_height + 4
         body.append(
-            f"<g><title>{escape(name)}: {_format_number(value)}</title>"
+            f"<g><title>{escape(bar.describe(kinds))}</title>"
             f'<text class="name" x="{name_width - 8}" y="{y + 15}" text-anchor="end">'
-            f"{escape(short)}</text>"
-            f'<rect class="{escape(kind)}" x="{name_width}" y="{y + 2}"'
-            f' width="{max(1.0, length):.1f}" height="{line_height - 10}"/>'
-            f'<text class="value" x="{name_width + length + 6:.1f}" y="{y + 15}">'
-            f"{_format_number(value)}</text></g>"
+            f"{escape(_shorten(bar.name))}</text>"
         )
-    parts = ", ".join(f"{name} {_format_number(value)}" for name, value in values)
-    return _svg(f"{title}: {parts}", "".join(body), height)
+        for kind in kinds:
+            if value := bar.parts.get(kind, 0.0):
+                body.append(_part(kind, x, y + 2, max(1.0, value * scale), line_height - 10))
+                x += value * scale
+        body.append(
+            f'<text class="value" x="{x + 6:.1f}" y="{y + 15}">{_format_number(bar.total)}</text>'
+            "</g>"
+        )
+    return _svg(f"{title}: {'; '.join(bar.describe(kinds) for bar in bars)}", "".join(body), height)
 
 
 def line_chart(
@@ -137,14 +150,16 @@ def line_chart(
     to_s: float,
     ticks: Sequence[tuple[float, str]],
     limits: Sequence[tuple[float, str]] = (),
+    are_counts: bool = False,
 ) -> Markup:
     """Return a chart of one line over time, from `from_s` to `to_s` (seconds since the epoch).
 
     `limits` are horizontal lines, each with its value and its CSS class; a limit that is far above
-    the line is left out. The line is interrupted where values are missing.
+    the line is left out. The line is interrupted where values are missing. `are_counts`: whether
+    the values are whole numbers.
     """
     known = [value for _, value in points if value is not None]
-    top = _round_up(max(known, default=0.0))
+    top = _round_up(max(known, default=0.0), are_counts)
     near_limits = [(limit, kind) for limit, kind in limits if limit <= 1.25 * top]
     top = max([top, *(_round_up(limit) for limit, _ in near_limits)])
 
@@ -212,8 +227,13 @@ def _svg(description: str, body: str, height: int = HEIGHT) -> Markup:
     )
 
 
-def _round_up(value: float) -> float:
-    """Round up to 1, 2 or 4 times a power of ten; half of such a number has few digits, too."""
+def _round_up(value: float, are_counts: bool = False) -> float:
+    """Round up to 1, 2 or 4 times a power of ten; half of such a number has few digits, too.
+
+    For counts the result is 2 or more, so that half of it is a whole number.
+    """
+    if are_counts:
+        value = max(value, 2.0)
     if not value > 1e-12 or not math.isfinite(value):
         return 1.0
     power = 10.0 ** math.floor(math.log10(value))

@@ -55,6 +55,30 @@ def format_duration(seconds: float | None) -> str:
     return f"{whole // 3600} h {whole % 3600 // 60} min"
 
 
+def hours_per_tick(hours: float, max_ticks: int) -> int:
+    """Return the distance of labels on an axis of `hours`, of which there are at most `max_ticks`.
+
+    It is the smallest number of hours that divides a day, and 24 if no smaller one is enough.
+    """
+    return next((step for step in (1, 2, 3, 4, 6, 8, 12) if hours / step < max_ticks), 24)
+
+
+def round_times(from_s: float, to_s: float, zone: tzinfo, max_count: int) -> list[datetime]:
+    """Return at most `max_count` times from `from_s` to `to_s`, at full hours or at midnight.
+
+    They are spread evenly, and the hours are multiples of the distance, such as 04:00 and 08:00.
+    """
+    step = hours_per_tick((to_s - from_s) / 3600.0, max_count)
+    times = [
+        # Through the seconds, so that a time that daylight saving time skips becomes a real one.
+        local_time(day.replace(hour=hour).timestamp(), zone)
+        for day in midnights(from_s, to_s, zone)
+        for hour in range(0, 24, step)
+    ]
+    within = [at for at in times if from_s <= at.timestamp() <= to_s]
+    return within[:: max(1, -(-len(within) // max_count))]
+
+
 def midnights(from_s: float, to_s: float, zone: tzinfo) -> Iterator[datetime]:
     """Yield the beginning of each day from `from_s` to `to_s` in `zone`, partial days included."""
     day = local_time(from_s, zone).replace(hour=0, minute=0, second=0, microsecond=0)

@@ -47,6 +47,8 @@ CHARTS: tuple[tuple[str, str, Threshold | None], ...] = (
     ("memory_mb", "Memory in MB", MEMORY_MB),
     ("outbox_depth", "Events waiting for the broker", OUTBOX),
 )
+#: The columns whose values are whole numbers.
+COUNTS = ("outbox_depth",)
 
 
 async def health(request: Request) -> Response:
@@ -146,16 +148,15 @@ def _charts(
     """Return the title and the chart of each figure that the device has reported."""
     rows = history.figures(name, from_s, max(60.0, (to_s - from_s) / MAX_POINTS))
     tick_format = "%H:%M" if to_s - from_s <= MAX_CLOCK_LABELS_S else "%d %b"
-    ticks = []
-    for number in range(TICKS):
-        at_s = from_s + (number + 0.5) * (to_s - from_s) / TICKS
-        ticks.append((at_s, display_times.local_time(at_s, zone).strftime(tick_format)))
+    times = display_times.round_times(from_s, to_s, zone, TICKS)
+    ticks = [(at.timestamp(), at.strftime(tick_format)) for at in times]
     charts = []
     for key, title, limit in CHARTS:
         points = [(row["at_s"], row[key]) for row in rows]
         if any(value is not None for _, value in points):
             limits = [(limit.warn, "warn"), (limit.bad, "bad")] if limit else []
-            charts.append((title, line_chart(title, points, from_s, to_s, ticks, limits)))
+            chart = line_chart(title, points, from_s, to_s, ticks, limits, key in COUNTS)
+            charts.append((title, chart))
     return charts
 
 

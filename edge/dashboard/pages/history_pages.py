@@ -24,7 +24,7 @@ from edge.dashboard.history.queries import AlertFilter, HistoryQueries, PageCurs
 from edge.dashboard.history.store import HOUR_S, AlertRow
 from edge.dashboard.ingest.validation import DEVICE_NAME, EPISODE_ID
 from edge.dashboard.pages import display_times
-from edge.dashboard.pages.charts import Column, bar_chart, column_chart
+from edge.dashboard.pages.charts import MAX_TICKS, Column, bar_chart, column_chart
 from edge.dashboard.pages.page_context import LABELS, page_context
 from edge.dashboard.pages.weekday_charts import compare_totals, heat_map, week_chart
 from edge.dashboard.pages.weekday_counts import compare_weeks, count_weekday_hours, whole_weeks
@@ -124,13 +124,14 @@ def _page_values(
     unit = "hour" if is_hourly else "day"
     kinds = {label: LABELS[label] for label in ALERT_LABELS}
     per_device = [
-        (device_name(name), count) for name, count in history.count_per_device(wanted, MAX_DEVICES)
+        Column(device_name(name), "", counts)
+        for name, counts in history.count_per_device(wanted, MAX_DEVICES)
     ]
     return {
         "total": sum(count for _, _, count in per_hour),
         "over_time": column_chart(f"Alerts per {unit}", columns, kinds),
         "unit": unit,
-        "by_device": bar_chart("Alerts by device", per_device, "no_mask") if per_device else "",
+        "by_device": bar_chart("Alerts by device", per_device, kinds) if per_device else "",
         "alerts": history.alert_page(wanted, ALERTS_PER_PAGE + 1, query.after),
         "devices": sorted(name for name, _ in history.listed_devices()),
         "forgotten": history.retired_devices_with_alerts(),
@@ -227,10 +228,11 @@ def _hourly_columns(
     for hour, label, count in per_hour:
         counts.setdefault(hour, {})[label] = count
     first, last = int(wanted.from_s // HOUR_S), -int(-wanted.to_s // HOUR_S)
-    columns = []
+    columns, distance = [], display_times.hours_per_tick(last - first, MAX_TICKS)
     for hour in range(first, last):
         at = display_times.local_time(hour * HOUR_S, zone)
-        columns.append(Column(f"{at:%a %d %b %H:%M}", f"{at:%H:%M}", counts.get(hour, {})))
+        tick = "" if at.hour % distance else f"{at:%H:%M}"
+        columns.append(Column(f"{at:%a %d %b %H:%M}", tick, counts.get(hour, {})))
     return columns
 
 

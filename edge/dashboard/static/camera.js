@@ -107,6 +107,7 @@
         row = make("li");
         row.dataset.number = person.number;
         const button = makeButton("Exclude this place", () => exclude(person.number));
+        button.setAttribute("aria-label", `Exclude this place, where person ${person.number} is`);
         button.disabled = !isEditable;
         row.append(make("span"), " ", button);
         list.append(row);
@@ -145,7 +146,9 @@
     element("excluded").replaceChildren(...excluded.map(([x, y, w, h], index) => {
       const row = make("li"), percent = (value) => Math.round(100 * value);
       const place = `Area ${index + 1}: ${percent(x)}% from the left, ${percent(y)}% from the top, ${percent(w)}% × ${percent(h)}%`;
-      row.append(make("span", "", place), " ", makeButton("Remove", () => { excluded.splice(index, 1); excludedChanged(); }));
+      const remove = makeButton("Remove", () => { excluded.splice(index, 1); excludedChanged(); });
+      remove.setAttribute("aria-label", `Remove area ${index + 1}`);
+      row.append(make("span", "", place), " ", remove);
       return row;
     }));
   }

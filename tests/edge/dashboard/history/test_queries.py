@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections import Counter
+
 import pytest
 import sqlalchemy as sa
 
@@ -99,13 +101,15 @@ def test_counts_agree_for_any_span(engine: sa.Engine, from_h: int, to_h: int) ->
     inside = [e for e in sent if span.from_s <= e.at_s < span.to_s]
     assert sum(n for _, _, n in history.count_per_hour(span)) == len(inside)
     for device in ("a", "b"):
-        expected = sum(e.device == device for e in inside)
-        assert dict(history.count_per_device(span, 5)).get(device, 0) == expected
-        of_device = AlertFilter(span.from_s, span.to_s, device)
-        assert sum(n for _, _, n in history.count_per_hour(of_device)) == expected
+        of_device = [e.label for e in inside if e.device == device]
+        assert dict(history.count_per_device(span, 5)).get(device, {}) == Counter(of_device)
+        alone = AlertFilter(span.from_s, span.to_s, device)
+        assert sum(n for _, _, n in history.count_per_hour(alone)) == len(of_device)
     labelled = AlertFilter(span.from_s, span.to_s, label="no_mask")
     expected = sum(e.label == "no_mask" for e in inside)
-    assert sum(n for _, n in history.count_per_device(labelled, 5)) == expected
+    per_device = history.count_per_device(labelled, 5)
+    assert sum(n["no_mask"] for _, n in per_device) == expected
+    assert all(set(n) == {"no_mask"} for _, n in per_device)
     assert sum(n for _, _, n in history.count_per_hour(labelled)) == expected
 
 
@@ -119,7 +123,8 @@ def test_counts_agree_with_the_alerts_to_the_second(engine: sa.Engine, span_s: f
             span = AlertFilter(from_s, from_s + span_s, device)
             listed = len(history.alert_page(span, 1000))
             assert sum(n for _, _, n in history.count_per_hour(span)) == listed
-            assert sum(n for _, n in history.count_per_device(span, 5)) == listed
+            per_device = history.count_per_device(span, 5)
+            assert sum(n.total() for _, n in per_device) == listed
 
 
 @pytest.mark.slow

@@ -19,6 +19,7 @@ from edge.dashboard.pages.charts import (
 )
 
 NO_MASK = {"no_mask": "no mask"}
+KINDS = {**NO_MASK, "incorrect_mask": "worn incorrectly"}
 HTML = '"><script>alert(1)</script>'
 values = st.floats(0, 1e12, allow_nan=False)
 
@@ -48,14 +49,30 @@ def test_column_chart_describes_its_values() -> None:
 
 
 def test_bar_chart_describes_its_values() -> None:
-    chart = bar_chart("By device", [("a", 3), ("a-name-of-more-than-20-letters", 1)], "no_mask")
+    long = Column("a-name-of-more-than-20-letters", "", {"incorrect_mask": 1, "no_mask": 2})
+    chart = bar_chart("By device", [Column("a", "", {"no_mask": 4}), long], KINDS)
     tree = ElementTree.fromstring(str(chart))
-    assert tree.attrib["aria-label"] == "By device: a 3, a-name-of-more-than-20-letters 1"
+    assert tree.attrib["aria-label"] == (
+        "By device: a: 4 no mask; a-name-of-more-than-20-letters: 2 no mask, 1 worn incorrectly"
+    )
+    # The parts of a bar are side by side, each with its colour, and have the width of their number.
+    places = [
+        (r.attrib["class"], float(r.attrib["x"]), float(r.attrib["width"]))
+        for r in tree.iter("rect")
+        if r.attrib.get("class") in KINDS
+    ]
+    unit = places[0][2] / 4
+    assert [(kind, (x - 190) / unit, w / unit) for kind, x, w in places] == [
+        ("no_mask", 0, 4),
+        ("no_mask", 0, 2),
+        ("incorrect_mask", 2, 1),
+    ]
     assert "a-name-of-more-than…" in [text.text for text in tree.iter("text")]
 
 
 def test_wide_characters_have_room_beside_the_bar() -> None:
-    chart = bar_chart("By device", [("入" * 10, 1), ("入" * 11, 1)], "no_mask")
+    bars = [Column("入" * count, "", {"no_mask": 1}) for count in (10, 11)]
+    chart = bar_chart("By device", bars, NO_MASK)
     texts = [text.text for text in ElementTree.fromstring(str(chart)).iter("text")]
     assert texts[::2] == ["入" * 10, "入" * 9 + "…"]
 
@@ -75,10 +92,20 @@ def test_only_limits_near_the_line_are_drawn() -> None:
     assert [name for name in classes if name != "grid"] == ["limit warn"]
 
 
+@given(st.integers(0, 10_000))
+def test_axis_of_counts_has_whole_numbers(count: int) -> None:
+    for chart in (
+        column_chart("Alerts", [Column("today", "", {"no_mask": count})], NO_MASK),
+        line_chart("Waiting", [(0.0, count)], 0.0, 600.0, [], are_counts=True),
+    ):
+        ticks = ElementTree.fromstring(str(chart)).iter("text")
+        assert all((tick.text or "").replace(",", "").isdigit() for tick in ticks)
+
+
 def test_names_are_escaped() -> None:
     for chart in (
         column_chart(HTML, [Column(HTML, HTML, {HTML: 1})], {HTML: HTML}),
-        bar_chart(HTML, [(HTML, 1)], HTML),
+        bar_chart(HTML, [Column(HTML, "", {HTML: 1})], {HTML: HTML}),
         line_chart(HTML, [(0.0, 1.0)], 0.0, 1.0, [(0.5, HTML)], [(1.0, HTML)]),
     ):
         tree = ElementTree.fromstring(str(chart))

@@ -13,6 +13,7 @@ from edge.dashboard.pages.display_times import (
     format_time,
     local_time,
     midnights,
+    round_times,
     time_zone,
 )
 
@@ -55,6 +56,22 @@ def test_unknown_zone_falls_back_to_the_own_one(name: str | None) -> None:
 )
 def test_duration_has_two_units(seconds: float | None, text: str) -> None:
     assert format_duration(seconds) == text
+
+
+@pytest.mark.parametrize(
+    ("hours", "texts"),
+    [
+        (24, ["18:00", "00:00", "06:00", "12:00"]),
+        (7 * 24, ["29 00:00", "31 00:00", "02 00:00", "04 00:00"]),
+        (14 * 24, ["29 00:00", "01 00:00", "04 00:00", "07 00:00", "10 00:00"]),
+    ],
+)
+def test_labels_are_at_full_hours_and_at_midnight(hours: int, texts: list[str]) -> None:
+    # Daylight saving time begins on 29 March, at 02:00.
+    from_s = datetime(2026, 3, 28, 12, 43, tzinfo=BERLIN).timestamp()
+    times = round_times(from_s, from_s + hours * 3600.0, BERLIN, 6)
+    assert [at.strftime("%H:%M" if hours <= 24 else "%d %H:%M") for at in times] == texts
+    assert all(at.minute == at.second == 0 for at in times)
 
 
 def test_midnights_follow_daylight_saving_time() -> None:

@@ -71,6 +71,9 @@ def test_hourly_columns_cover_partial_hours() -> None:
     columns = _hourly_columns([(1, "no_mask", 2), (1, "incorrect_mask", 1)], period, UTC)
     assert [column.tick for column in columns] == ["00:00", "01:00", "02:00", "03:00"]
     assert [column.total for column in columns] == [0, 3, 0, 0]
+    # Labels of a whole day are at multiples of their distance.
+    columns = _hourly_columns([], AlertFilter(5 * 3600.0, 29 * 3600.0), UTC)
+    assert [c.tick for c in columns if c.tick] == ["06:00", "12:00", "18:00", "00:00"]
 
 
 def test_period_between_dates_is_limited() -> None:
