@@ -8,6 +8,7 @@ from collections.abc import Iterable
 import sqlalchemy as sa
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
+from starlette.middleware.gzip import GZipMiddleware
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 from starlette.routing import Mount, Route, WebSocketRoute
@@ -30,6 +31,14 @@ from edge.dashboard.pages import (
 from edge.dashboard.pages.page_context import DASHBOARD_FOLDER, PageContext, page_context
 
 log = logging.getLogger(__name__)
+
+#: Answers from this size on are compressed, unless they are pictures. The length of a compressed
+#: answer can reveal a secret in it to somebody who reads the network and makes the browser send
+#: texts that the answer repeats (BREACH). No answer contains such a secret: the token of the login
+#: session is in a cookie only, requests from other sites are refused by their `Origin` instead of a
+#: token in the form, and the pages never show a password or a setup code. The cookie is
+#: `SameSite=Lax`, so that other sites cannot fetch pages with it unseen either.
+MIN_COMPRESSED_BYTES = 1000
 
 
 def make_app(
@@ -66,6 +75,7 @@ def make_app(
             Exception: _unexpected_error,
         },
     )
+    app.add_middleware(GZipMiddleware, minimum_size=MIN_COMPRESSED_BYTES, compresslevel=6)
     app.state.page_context, app.state.live = context, live
     return Access(
         app,

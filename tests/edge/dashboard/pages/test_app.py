@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import logging
 
 import pytest
@@ -21,6 +22,17 @@ def test_every_page_is_served(app: ASGIApp, path: str) -> None:
     assert response.status == 200
     assert response.headers["content-type"].startswith("text/html")
     assert '<html lang="en">' in response.text
+
+
+def test_answers_are_compressed_for_browsers_that_accept_it(app: ASGIApp) -> None:
+    for path in ("/health", "/static/style.css", "/history.csv"):
+        plain = call_app(app, "GET", path)
+        packed = call_app(app, "GET", path, headers={"accept-encoding": "gzip, br"})
+        assert "content-encoding" not in plain.headers
+        assert packed.headers["content-encoding"] == "gzip"
+        assert "accept-encoding" in packed.headers["vary"].lower()
+        assert gzip.decompress(packed.body) == plain.body
+        assert packed.headers["content-security-policy"]
 
 
 def test_unknown_page_is_reported(app: ASGIApp) -> None:
