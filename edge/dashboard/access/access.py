@@ -50,7 +50,9 @@ SECURITY_HEADERS = {
 #: something else.
 STRICT_TRANSPORT_SECURITY = "max-age=2592000"
 #: Paths that a browser needs before it is logged in.
-PUBLIC_PATHS = frozenset({"/login", "/setup", "/static/style.css", "/static/icon.svg"})
+PUBLIC_PATHS = frozenset(
+    {"/login", "/setup", "/static/style.css", "/static/icon.svg", "/static/times.js"}
+)
 SAFE_METHODS = frozenset({"GET", "HEAD"})
 #: In the state of an ASGI scope: whether the request has passed this check, other than by a path in
 #: PUBLIC_PATHS. The server does not close its connection in favour of others.

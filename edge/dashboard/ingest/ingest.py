@@ -19,7 +19,8 @@ from edge.dashboard.ingest.device_registry import DeviceRegistry
 from edge.dashboard.ingest.event_batcher import BatcherCallbacks, EventBatcher
 from edge.dashboard.ingest.health_log import FigureSampler, ProblemBuffer
 from edge.dashboard.ingest.validation import MessageValidator
-from edge.dashboard.live.live_state import MAX_ALERTS, LiveState
+from edge.dashboard.live.live_alerts import MAX_ALERTS
+from edge.dashboard.live.live_state import LiveState
 
 LAST_SEEN_EVERY_S = 30.0
 #: How far back changes by other dashboards are read: a transaction of theirs may have taken this

@@ -12,6 +12,8 @@ from edge.dashboard.base.messages import MAX_CLOCK_AHEAD_S, Health, Info, Messag
 
 Condition = Literal["online", "offline", "stalled", "trouble", "paused", "unknown"]
 
+#: In these conditions the present state is not known: the last messages are old or missing.
+SILENT_CONDITIONS = frozenset({"offline", "stalled", "unknown"})
 #: A device with the default settings sends a health report every 30 s. It counts as stalled when
 #: three reports are missing: after this time, or after MISSED_REPORTS of its own intervals.
 STALLED_AFTER_S = 100.0
@@ -98,7 +100,7 @@ class DeviceState:
         silent_s = ticks_s - max(self.heard_ticks_s(), self.known_ticks_s)
         if self.status is None and self.health is None and self.state is None:
             return "unknown", "has not reported its state"
-        if silent_s > max(STALLED_AFTER_S, MISSED_REPORTS * self._report_every_s()):
+        if silent_s > self._max_silence_s():
             return "stalled", "is connected but sends no messages"
         if self.health is not None and self.health.camera not in CAMERA_OK:
             return "trouble", f"camera: {self.health.camera}"
@@ -127,6 +129,16 @@ class DeviceState:
             "lost": self.lost,
         }
 
+    def figures_are_current(self, ticks_s: float) -> bool:
+        """Return whether the figures of the last health report describe the device at `ticks_s`.
+
+        They do not if the device is silent, if the report is older than a device may be silent, or
+        if the broker stored it, so that its age is not known.
+        """
+        if self.reported_ticks_s is None or self.condition(ticks_s)[0] in SILENT_CONDITIONS:
+            return False
+        return ticks_s - self.reported_ticks_s <= self._max_silence_s()
+
     def figures_row(self) -> dict[str, Any]:
         """Return the last health report as a row of the table `figures`."""
         health = self.health or Health()
@@ -149,9 +161,13 @@ class DeviceState:
             self._intervals_s.append(min(3600.0, max(1.0, since_s)))
         self.reported_s, self.reported_ticks_s = message.received_s, ticks_s
 
-    def _report_every_s(self) -> float:
-        """Return the usual interval: the median, so that one long silence does not change it."""
-        return median_low(self._intervals_s) if self._intervals_s else DEFAULT_REPORT_EVERY_S
+    def _max_silence_s(self) -> float:
+        """Return for how long a device that works may be silent: until three reports are missing.
+
+        The usual interval is the median, so that one long silence does not change it.
+        """
+        usual_s = median_low(self._intervals_s) if self._intervals_s else DEFAULT_REPORT_EVERY_S
+        return max(STALLED_AFTER_S, MISSED_REPORTS * usual_s)
 
 
 def _all_clear_s(state: State, received_s: float) -> float:

@@ -14,19 +14,13 @@ from typing import Any
 from edge.dashboard.base.messages import Message
 from edge.dashboard.history.store import AlertRow
 from edge.dashboard.live.device_state import DeviceState
+from edge.dashboard.live.live_alerts import LiveAlerts
 
-#: How many alerts the live page shows; older ones are on the History page.
-MAX_ALERTS = 300
 #: How many removed devices are remembered, and for how many seconds, so that pages can remove them
 #: too. A page that has missed a removal that is no longer remembered receives the complete state.
 #: The time must be longer than the time that sending one message to a page may take
 #: (SEND_TIMEOUT_S of the websocket).
 MAX_REMOVED, REMOVED_S = 10_000, 60.0
-#: The columns of an alert that the page shows.
-ALERT_FIELDS = (
-    "episode", "device", "camera", "label", "score", "started_s", "ended_s", "ended_by",
-    "duration_s", "clock_synced", "replayed", "acknowledged_s",
-)  # fmt: skip
 
 
 class LiveState:
@@ -42,7 +36,7 @@ class LiveState:
         self.ticks = ticks
         self._lock = threading.Lock()
         self._version = 0
-        self._alerts: dict[str, tuple[int, dict[str, Any]]] = {}
+        self._alerts = LiveAlerts()
         self._devices: dict[str, DeviceState] = {}
         self._rows: dict[str, tuple[int, dict[str, Any]]] = {}
         #: For each removed device, in the order of removal: the version and time of its removal.
@@ -70,13 +64,10 @@ class LiveState:
         """Add alerts, or replace them with their present rows."""
         with self._lock:
             self._version += 1
-            changed = False
-            for row in rows:
-                shown = {name: row[name] for name in ALERT_FIELDS}
-                if self._alerts.get(shown["episode"], (0, None))[1] != shown:
-                    self._alerts[shown["episode"]] = (self._version, shown)
-                    changed = True
-            self._drop_old_alerts()
+            changed = self._alerts.update(rows, self._version)
+            for device in changed:
+                row = self._rows.get(device, (0, None))[1]
+                self._alerts.update_device(device, row, self._version)
         if changed:
             self._notify()
 
@@ -187,6 +178,11 @@ class LiveState:
         with self._lock:
             return self._devices.get(name)
 
+    def ongoing_alerts(self) -> frozenset[str]:
+        """Return the episodes of the ongoing alerts among those that the live page holds."""
+        with self._lock:
+            return self._alerts.ongoing()
+
     def changes_since(self, version: int) -> tuple[int, dict[str, Any]]:
         """Return the present version, and the entries that changed after `version`.
 
@@ -198,7 +194,7 @@ class LiveState:
             version = -1 if is_complete else version
             changes: dict[str, Any] = {
                 "all": is_complete,
-                "alerts": [row for at, row in self._alerts.values() if at > version],
+                "alerts": self._alerts.changed_since(version),
                 "devices": [row for at, row in self._rows.values() if at > version],
             }
             if not is_complete:
@@ -223,6 +219,7 @@ class LiveState:
         for name in known:
             del self._devices[name]
             self._rows.pop(name, None)
+            self._alerts.update_device(name, None, self._version)
             self._removed[name] = (self._version, self.ticks())
         self._forget_removed()
         return bool(known)
@@ -244,6 +241,7 @@ class LiveState:
             return False
         self._version += 1
         self._rows[device.name] = (self._version, row)
+        self._alerts.update_device(device.name, row, self._version)
         return True
 
     def _update_link(self, **changes: Any) -> None:
@@ -254,15 +252,6 @@ class LiveState:
             self._version += 1
             self._link = (self._version, link)
         self._notify()
-
-    def _drop_old_alerts(self) -> None:
-        """Keep the newest alerts and the newest open alerts, at most MAX_ALERTS of each."""
-        if len(self._alerts) <= 2 * MAX_ALERTS:
-            return
-        by_age = sorted(self._alerts, key=lambda e: self._alerts[e][1]["started_s"], reverse=True)
-        still_open = [e for e in by_age if self._alerts[e][1]["ended_s"] is None]
-        kept = {*by_age[:MAX_ALERTS], *still_open[:MAX_ALERTS]}
-        self._alerts = {e: entry for e, entry in self._alerts.items() if e in kept}
 
     def _notify(self) -> None:
         with self._lock:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
+from edge.dashboard.base.messages import Health
 from edge.dashboard.live.device_state import CAMERA_OK, DeviceState
 
-Grade = Literal["good", "warn", "bad", "none"]
+#: `stale` is the grade of a figure that is too old to be judged.
+Grade = Literal["good", "warn", "bad", "none", "stale"]
 
 
 @dataclass(frozen=True)
@@ -33,7 +35,8 @@ OUTBOX = Threshold(20.0, 1000.0)
 FRAME_AGE_S = Threshold(2.0, 10.0)
 LOST = Threshold(1.0, 1.0)
 
-
+#: The figures that count what has happened since a device was installed or started.
+COUNTS = frozenset({"Dropped events", "Lost events", "Restarts"})
 #: What each figure on the Health pages means.
 EXPLANATIONS = {
     "Camera": "The state of the camera: “ok” if it delivers pictures.",
@@ -67,11 +70,21 @@ class HealthCell:
     grade: Grade
 
 
-def health_cells(device: DeviceState) -> list[HealthCell]:
-    """Return the health figures of a device for the Health pages."""
-    health = device.health
-    if health is None:
+def health_cells(device: DeviceState, is_current: bool = True) -> list[HealthCell]:
+    """Return the health figures of a device for the Health pages.
+
+    If its last report is not current, its figures have the grade `stale`.
+    """
+    if device.health is None:
         return [HealthCell("Health", "no report yet", "none")]
+    reported = _reported_cells(device.health)
+    if not is_current:
+        reported = [replace(cell, grade="stale") for cell in reported]
+    # The dashboard itself counts the lost events, so that their number is always current.
+    return [*reported, HealthCell("Lost events", str(device.lost), LOST.grade(device.lost))]
+
+
+def _reported_cells(health: Health) -> list[HealthCell]:
     frame = health.stages_ms.get("frame")
     p95 = frame.p95 if frame else None
     return [
@@ -100,7 +113,6 @@ def health_cells(device: DeviceState) -> list[HealthCell]:
         ),
         HealthCell("Dropped events", _text(health.events_dropped, "d"),
                    LOST.grade(health.events_dropped)),
-        HealthCell("Lost events", str(device.lost), LOST.grade(device.lost)),
         HealthCell("Restarts", _text(health.restarts, "d"), "none" if health.restarts is None else
              "warn" if health.restarts else "good"),
     ]  # fmt: skip

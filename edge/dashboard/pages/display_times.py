@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import contextlib
+import os
 import re
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta, tzinfo
+from pathlib import Path
 from zoneinfo import ZoneInfo
 
 from starlette.requests import Request
 
-#: The cookie in which `common.js` sends the name of the browser's time zone.
+#: The cookie in which `times.js` sends the name of the browser's time zone.
 ZONE_COOKIE = "mask_patrol_zone"
 ZONE_NAME = re.compile(r"[A-Za-z][A-Za-z0-9_+/-]{0,39}")
+#: A link to the file of the zone of this machine, on most systems.
+LOCALTIME = Path("/etc/localtime")
 #: In the year 9892: `datetime` cannot hold a time after the year 9999.
 MAX_TIME_S = 250_000_000_000.0
 
@@ -28,11 +33,23 @@ def time_zone(name: str | None) -> tzinfo:
             return ZoneInfo(name)
         except (ValueError, OSError, KeyError):
             pass
+    return _own_zone()
+
+
+def _own_zone() -> tzinfo:
+    """Return the zone of this machine: by its name if that is known, so that it has summer time."""
+    if "TZ" not in os.environ:
+        with contextlib.suppress(ValueError, OSError, KeyError):
+            _, _, name = str(LOCALTIME.resolve(strict=True)).rpartition("/zoneinfo/")
+            return ZoneInfo("UTC" if name == "Etc/UTC" else name)
     return datetime.now().astimezone().tzinfo or UTC
 
 
 def format_time(at_s: float | None, zone: tzinfo) -> str:
-    """Return a time such as `2026-03-01 08:15:03`, or a dash for None."""
+    """Return a time such as `2026-03-01 08:15:03`, or a dash for None.
+
+    The same as `formatTime` in times.js.
+    """
     if at_s is None:
         return "—"
     return local_time(at_s, zone).strftime("%Y-%m-%d %H:%M:%S")
@@ -44,7 +61,10 @@ def local_time(at_s: float, zone: tzinfo) -> datetime:
 
 
 def format_duration(seconds: float | None) -> str:
-    """Return a duration such as `3 s`, `2 min 5 s` or `1 h 4 min`, or a dash for None."""
+    """Return a duration such as `3 s`, `2 min 5 s` or `1 h 4 min`, or a dash for None.
+
+    The same as `formatDuration` in times.js.
+    """
     if seconds is None:
         return "—"
     whole = round(seconds)

@@ -14,7 +14,7 @@ from starlette.routing import Route
 from edge.dashboard.base.device_slots import SILENT_AFTER_S
 from edge.dashboard.history.queries import HistoryQueries
 from edge.dashboard.ingest.validation import DEVICE_NAME, REFUSAL_REASONS
-from edge.dashboard.live.device_state import DeviceState
+from edge.dashboard.live.device_state import SILENT_CONDITIONS
 from edge.dashboard.live.live_state import LiveState
 from edge.dashboard.live.thresholds import (
     EXPLANATIONS,
@@ -23,10 +23,10 @@ from edge.dashboard.live.thresholds import (
     OUTBOX,
     TEMPERATURE_C,
     Threshold,
-    health_cells,
 )
 from edge.dashboard.pages import display_times
 from edge.dashboard.pages.charts import line_chart
+from edge.dashboard.pages.device_list import ATTENTION, DeviceFilter, ListedDevice, device_page
 from edge.dashboard.pages.page_context import page_context
 
 #: The tabs of the device page: number of days, and text.
@@ -35,8 +35,6 @@ SPANS = {"1": "24 hours", "7": "7 days", "14": "14 days"}
 MAX_POINTS, TICKS = 240, 6
 #: The labels of a chart show the time of day if its period is at most this long, else the date.
 MAX_CLOCK_LABELS_S = 2 * 86_400.0
-#: A device in one of these conditions can be forgotten.
-SILENT_CONDITIONS = ("offline", "stalled", "unknown")
 NO_DEVICE = "There is no device with this name."
 MAX_PROBLEMS, MAX_GAPS = 50, 50
 #: Column of the table `figures`, title, and the thresholds of each chart.
@@ -52,22 +50,17 @@ COUNTS = ("outbox_depth",)
 
 
 async def health(request: Request) -> Response:
-    """Return the page with all devices."""
+    """Return the page with a list of the devices."""
     context = page_context(request)
     ticks_s = context.live_state.ticks()
-    devices = [
-        {
-            "row": device.page_row(ticks_s),
-            "cells": health_cells(device),
-            "figures_note": _figures_note(device, ticks_s),
-        }
-        for device in context.live_state.devices()
-    ]
+    page = device_page(
+        context.live_state.devices(), DeviceFilter.parse(request.query_params), ticks_s
+    )
     problems = await run_in_threadpool(context.history.problems, "", MAX_PROBLEMS)
     _, news = context.live_state.changes_since(-1)
     refused = [(REFUSAL_REASONS.get(k, k), n) for k, n in sorted(news.get("refused", {}).items())]
     return context.render(
-        request, "health.html", devices=devices, problems=problems, refused=refused,
+        request, "health.html", page=page, attention=ATTENTION, problems=problems, refused=refused,
         link=news.get("link", {}), silent_count=len(_silent_devices(context.live_state)),
         explanations=EXPLANATIONS,
     )  # fmt: skip
@@ -88,9 +81,8 @@ async def device(request: Request) -> Response:
     problems = await run_in_threadpool(context.history.problems, name, MAX_PROBLEMS)
     gaps = await run_in_threadpool(context.history.gaps, name, 0.0, MAX_GAPS)
     return context.render(
-        request, "device.html", row=known.page_row(ticks_s), cells=health_cells(known),
-        figures_note=_figures_note(known, ticks_s),
-        info=known.info, warnings=known.health.warnings if known.health else (),
+        request, "device.html", device=ListedDevice.at(known, ticks_s), info=known.info,
+        warnings=known.health.warnings if known.health else (),
         charts=charts, span=span, spans=SPANS, problems=problems, gaps=gaps,
         explanations=EXPLANATIONS,
     )  # fmt: skip
@@ -118,17 +110,6 @@ async def forget_silent(request: Request) -> Response:
     if silent:
         await run_in_threadpool(context.forget_devices, *silent)
     return RedirectResponse("/health", 303)
-
-
-def _figures_note(device: DeviceState, ticks_s: float) -> str:
-    """Return how old the figures of a silent device are, or an empty text for other devices."""
-    condition, _ = device.condition(ticks_s)
-    if device.health is None or condition not in SILENT_CONDITIONS:
-        return ""
-    if device.reported_ticks_s is None:
-        return "These figures are old: they are from a report that the broker stored."
-    age = display_times.format_duration(ticks_s - device.reported_ticks_s)
-    return f"These figures are old: the device sent them {age} ago."
 
 
 def _silent_devices(live_state: LiveState) -> list[str]:

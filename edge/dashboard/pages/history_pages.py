@@ -92,7 +92,7 @@ async def history(request: Request) -> Response:
     return context.render(
         request, "history.html", fields=query.fields, spans={**SPANS, DATES: "Dates"},
         kinds=ALERT_LABELS, ends=ENDS, query=urlencode(query.fields), older=older,
-        is_first=query.after is None, **values,
+        is_first=query.after is None, ongoing=context.live_state.ongoing_alerts(), **values,
     )  # fmt: skip
 
 

@@ -21,6 +21,7 @@ from edge.dashboard.access.password import Password
 from edge.dashboard.base.display_names import display_name
 from edge.dashboard.history.queries import HistoryQueries
 from edge.dashboard.history.store import HistoryStore
+from edge.dashboard.live.device_state import SILENT_CONDITIONS
 from edge.dashboard.live.live_state import LiveState
 from edge.dashboard.local_camera import LocalCamera
 from edge.dashboard.pages import display_times
@@ -34,12 +35,12 @@ LABELS = {
     "mask": "mask",
     "unsure": "unsure",
 }
-#: Texts for the values of `ended_by`.
+#: Texts for the values of `ended_by`; None if no end was reported and the alert is not ongoing.
 ENDINGS = {
     "masked": "mask put on",
     "left": "left",
     "shutdown": "device stopped",
-    None: "no end reported",
+    None: "end not reported",
 }
 #: Texts for the conditions of a device; the same as `CONDITIONS` in live_view.js.
 CONDITIONS = {
@@ -97,6 +98,7 @@ class PageContext:
         self.templates.globals.update(
             version=__version__, pages=pages, labels=LABELS, endings=ENDINGS,
             conditions=CONDITIONS, condition_explanations=CONDITION_EXPLANATIONS,
+            silent_conditions=SILENT_CONDITIONS,
             format_duration=display_times.format_duration, sentence=sentence,
             broker_address=self.broker_address, topic_base=self.topic_base,
             display_name=display_name, device_name=self.device_name, camera_name=self.camera_name,

@@ -1,12 +1,5 @@
 "use strict";
-// Sends the time zone of this browser in a cookie, so that the server can format times in it.
-{
-  const zone = Intl.DateTimeFormat().resolvedOptions().timeZone || "";
-  const cookie = `mask_patrol_zone=${zone}`;
-  if (/^[A-Za-z][A-Za-z0-9_+/-]{0,39}$/.test(zone) && !document.cookie.split("; ").includes(cookie)) {
-    document.cookie = `${cookie}; path=/; max-age=31536000; samesite=lax`;
-  }
-}
+// What the scripts of several pages share.
 
 /** Create an element with a class and a text. Text from devices is never inserted as HTML. */
 function make(tag, className, text) {

@@ -90,7 +90,8 @@
     beep();
   });
 
-  for (const id of ["search", "which"]) byId(id).addEventListener("input", drawSoon);
+  for (const id of ["search", "which"]) byId(id).addEventListener("input", filterAgain);
+  byId("show-more").addEventListener("click", showMore);
   byId("acknowledge-all").addEventListener("click", () =>
     acknowledge([...known.alerts.values()].filter(isPending).map((a) => a.episode)));
   setInterval(() => {

@@ -7,7 +7,8 @@ const CONDITIONS = {
   online: "online", offline: "offline", stalled: "not responding", trouble: "problem", paused: "paused", unknown: "unknown",
 };
 const SILENT_CONDITIONS = new Set(["offline", "stalled", "unknown"]);
-const MAX_SHOWN = 300;
+/** How many alerts the page keeps, and how many of them and of the devices have a card at first. */
+const MAX_ALERTS = 300, CARDS = 20, MAX_DEVICES = 20;
 /** Older alerts no longer count as waiting for an acknowledgement. */
 const PENDING_S = 86400;
 
@@ -17,19 +18,14 @@ const known = {
   refused: {}, online: false, everOnline: false, ahead_s: 0,
 };
 const byId = (id) => document.getElementById(id);
+// This page writes the times, so they are in the browser's zone even if it accepts no cookies.
+byId("zone").textContent = Intl.DateTimeFormat().resolvedOptions().timeZone;
 const now_s = () => Date.now() / 1000 + known.ahead_s;
 
-function lasted(seconds) {
-  const whole = Math.max(0, Math.round(seconds));
-  if (whole < 60) return `${whole} s`;
-  if (whole < 3600) return `${Math.floor(whole / 60)} min ${whole % 60} s`;
-  return `${Math.floor(whole / 3600)} h ${Math.floor((whole % 3600) / 60)} min`;
-}
-
+/** The time, with the date unless it is today. */
 function clock(seconds) {
-  const at = new Date(seconds * 1000);
-  const day = at.toDateString() === new Date().toDateString() ? "" : `${at.toLocaleDateString()} `;
-  return day + at.toLocaleTimeString();
+  const [day, time] = formatTime(seconds).split(" ");
+  return formatTime(now_s()).startsWith(day) ? time : `${day} ${time}`;
 }
 
 /** How the page names a device, which need not be in the list. */
@@ -41,29 +37,14 @@ function cameraName(alert) {
   return displayName(alert.camera, device?.camera === alert.camera ? device.camera_title : "");
 }
 
-/** The newest alert of each device for which no end was reported. */
-let newest = new Map();
-function findNewest() {
-  newest = new Map();
-  for (const alert of newestFirst()) {
-    if (alert.ended_s === null && !newest.has(alert.device)) newest.set(alert.device, alert.episode);
-  }
-}
-
-/** The state of an alert and its text: ongoing, unknown, or how it ended. */
+/** The state of an alert and its text. The server finds out which alerts are ongoing. */
 function stateOf(alert) {
   if (alert.ended_s !== null) return ["ended", ENDINGS[alert.ended_by] || "Ended"];
-  const device = known.devices.get(alert.device);
-  if (!device || SILENT_CONDITIONS.has(device.condition)) return ["lost", "Unknown"];
-  // The device has since reported that nobody is without a mask, so the end of this alert was lost.
-  // While the device reports somebody without a mask, its newest alert is ongoing, even if its clock is wrong.
-  const isCertain = device.no_mask && newest.get(alert.device) === alert.episode;
-  if (device.calm_s > alert.started_s && !isCertain) return ["lost", "Unknown"];
-  return ["open", "Ongoing"];
+  return alert.ongoing ? ["open", "Ongoing"] : ["lost", "End not reported"];
 }
 
 const isPending = (alert) => alert.acknowledged_s === null && alert.started_s > now_s() - PENDING_S;
-const isOpen = (alert) => stateOf(alert)[0] === "open";
+const isOpen = (alert) => alert.ended_s === null && alert.ongoing;
 
 const MAX_ACKNOWLEDGED = 1000;
 
@@ -87,6 +68,23 @@ async function acknowledge(episodes) {
 }
 
 const cards = new Map();
+/** How many alerts may have a card now: "Show more" raises it. */
+let cardLimit = CARDS;
+
+function showMore() {
+  const before = byId("alerts").childElementCount;
+  cardLimit += CARDS;
+  drawAlerts();
+  // The focus goes to the first new card: the button moves away, and may be hidden now.
+  const added = [...byId("alerts").children].slice(before);
+  (added.flatMap((card) => [...card.querySelectorAll("button:not([hidden])")])[0] || byId("alerts-title")).focus();
+}
+
+/** Redraw after another search or filter, which starts with few cards again. */
+function filterAgain() {
+  cardLimit = CARDS;
+  drawSoon();
+}
 
 function drawCard(alert) {
   let card = cards.get(alert.episode);
@@ -121,8 +119,8 @@ function drawAge(alert) {
   if (!card) return;
   const seen = alert.acknowledged_s === null ? "" : " · acknowledged";
   const text = alert.ended_s === null && !isOpen(alert) ? `started ${clock(alert.started_s)}`
-    : alert.ended_s === null ? `since ${clock(alert.started_s)} (${lasted(now_s() - alert.started_s)})`
-    : `${clock(alert.started_s)}${alert.duration_s === null ? "" : `, for ${lasted(alert.duration_s)}`}`;
+    : alert.ended_s === null ? `since ${clock(alert.started_s)} (${formatDuration(now_s() - alert.started_s)})`
+    : `${clock(alert.started_s)}${alert.duration_s === null ? "" : `, for ${formatDuration(alert.duration_s)}`}`;
   if (card.parts.when.textContent !== text + seen) card.parts.when.textContent = text + seen;
 }
 
@@ -142,10 +140,10 @@ function newestFirst() {
 
 function drawAlerts() {
   const alerts = newestFirst();
-  for (const old of alerts.slice(MAX_SHOWN)) {
+  for (const old of alerts.slice(MAX_ALERTS)) {
     if (old.ended_s !== null) known.alerts.delete(old.episode);
   }
-  const shown = alerts.filter(isWanted).slice(0, MAX_SHOWN);
+  const wanted = alerts.filter(isWanted).slice(0, MAX_ALERTS), shown = wanted.slice(0, cardLimit);
   const list = byId("alerts");
   const buttons = [...list.querySelectorAll("button")];
   const focused = buttons.find((button) => button === document.activeElement);
@@ -161,7 +159,8 @@ function drawAlerts() {
   }
   if (focused && (!focused.isConnected || focused.hidden)) focusNear(buttons, buttons.indexOf(focused));
   byId("empty").hidden = shown.length > 0;
-  byId("shown").textContent = shown.length ? `Showing the newest ${shown.length}.` : "";
+  byId("shown").textContent = shown.length ? `The newest ${shown.length} of ${wanted.length} are shown.` : "";
+  byId("show-more").hidden = wanted.length <= shown.length;
 }
 
 /** The focused button has gone: focus the next one below it, or else the nearest one above it. */
@@ -212,13 +211,14 @@ function drawBanner() {
 }
 
 const deviceCards = new Map();
+const byNumber = new Intl.Collator(undefined, { numeric: true });
+/** Devices with trouble come first; the Health page has a similar order (device_list.py). */
 const ORDER = { trouble: 0, stalled: 0, offline: 1, paused: 2, unknown: 3, online: 4 };
-const MAX_DEVICES = 60;
 
 function drawDevices() {
   const devices = [...known.devices.values()].sort((a, b) =>
     (b.no_mask === true) - (a.no_mask === true) || ORDER[a.condition] - ORDER[b.condition]
-    || a.device.localeCompare(b.device, undefined, { numeric: true }));
+    || byNumber.compare(a.device, b.device));
   const shown = devices.slice(0, MAX_DEVICES);
   const list = byId("devices");
   const kept = new Set(shown.map((device) => device.device));
@@ -232,8 +232,10 @@ function drawDevices() {
     else list.insertBefore(card, place);
   }
   const online = devices.filter((device) => device.condition === "online").length;
-  byId("device-count").textContent = devices.length
-    ? `${online} of ${devices.length} online${devices.length > MAX_DEVICES ? `, ${MAX_DEVICES} shown` : ""}` : "";
+  byId("device-count").textContent = devices.length ? `${online} of ${devices.length} online` : "";
+  byId("all-devices").hidden = devices.length <= shown.length;
+  byId("all-devices-link").textContent = `all ${devices.length} devices`;
+  byId("devices-shown").textContent = shown.length;
   byId("no-devices").hidden = devices.length > 0;
 }
 
@@ -248,11 +250,12 @@ function drawDevice(device) {
     card.append(card.parts.name, card.parts.state, card.parts.more);
     deviceCards.set(device.device, card);
   }
-  const facts = [];
+  const facts = [], isSilent = SILENT_CONDITIONS.has(device.condition);
   if (device.why) facts.push(device.why);
-  if (device.people !== null && !SILENT_CONDITIONS.has(device.condition)) facts.push(`${device.people} in view`);
+  if (device.people !== null && !isSilent) facts.push(`${device.people} in view`);
   facts.push(device.seen_s === null ? "no message yet" : `last message ${clock(device.seen_s)}`);
-  if (device.waiting) facts.push(`${eventsText(device.waiting)} waiting`);
+  // Of a silent device, the number is that of its last report.
+  if (device.waiting) facts.push(`${eventsText(device.waiting)} ${isSilent ? (device.waiting === 1 ? "was waiting then" : "were waiting then") : "waiting"}`);
   if (device.lost) facts.push(`${eventsText(device.lost)} lost`);
   card.className = `device ${device.condition}`;
   card.parts.name.textContent = deviceName(device.device);
@@ -281,7 +284,7 @@ function drawSoon() {
   if (isDrawPlanned) return;
   isDrawPlanned = true;
   // Not requestAnimationFrame: it does not run in background pages, whose title must stay current.
-  setTimeout(() => { isDrawPlanned = false; findNewest(); drawLink(); drawDevices(); drawAlerts(); drawBanner(); }, 30);
+  setTimeout(() => { isDrawPlanned = false; drawLink(); drawDevices(); drawAlerts(); drawBanner(); }, 30);
 }
 
 setInterval(() => { for (const alert of known.alerts.values()) if (alert.ended_s === null) drawAge(alert); }, 1000);

@@ -8,10 +8,10 @@
   notice.setAttribute("role", "alert");
   notice.hidden = true;
   document.getElementById("fresh").before(notice);
-  let refreshed = new Date();
+  let refreshed_ms = Date.now();
 
   function showNotice(why) {
-    const text = `${why}. This page shows the state at ${refreshed.toLocaleTimeString()}. Retrying …`;
+    const text = `${why}. This page shows the state at ${formatTime(refreshed_ms / 1000)}. Retrying …`;
     if (notice.textContent !== text) notice.textContent = text;
     notice.hidden = false;
   }
@@ -31,7 +31,7 @@
       const focused = fresh.contains(document.activeElement) ? document.activeElement.getAttribute("href") : null;
       fresh.replaceChildren(...replacement.childNodes);
       if (focused !== null) [...fresh.querySelectorAll("a")].find((a) => a.getAttribute("href") === focused)?.focus();
-      refreshed = new Date();
+      refreshed_ms = Date.now();
       notice.hidden = true;
     } catch { showNotice("The dashboard does not answer"); }
   }

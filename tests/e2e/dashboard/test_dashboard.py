@@ -106,7 +106,7 @@ def test_alert_is_on_the_page_within_a_second(
     assert page.locator("#alerts li .badge").first.text_content() == "○ Mask put on"
     assert page.locator("#devices .state").text_content() == "offline"
     page.goto(f"{dashboard.address}/history")
-    assert page.locator("tbody tr").count() == 6
+    assert page.locator(".stacked tbody tr").count() == 6
     assert page.locator("text=mask put on").count() > 0
     page.goto(f"{dashboard.address}/health/door1")
     assert "offline" in page.locator("main").text_content()
@@ -184,7 +184,7 @@ def test_no_alert_is_lost_by_disconnections(page: Any, tmp_path: Path) -> None:
     wait_for_episodes(page, expected)
     assert page.evaluate("window.never_reloaded")
     page.goto(f"{dashboard.address}/history")
-    assert page.locator("tbody tr").count() == len(expected)
+    assert page.locator(".stacked tbody tr").count() == len(expected)
     assert page.locator("text=Lost events").count() == 0
     relay.close()
     device.close()
@@ -417,17 +417,17 @@ def test_history_filters_and_csv(page: Any, dashboard: Dashboard, device: Device
     open_live_page(page, dashboard.address)
     wait_for_episodes(page, [first["id"], old["id"]])
     page.goto(f"{dashboard.address}/history")
-    page.wait_for_selector("tbody tr:has-text('left')")
-    assert page.locator("tbody tr").count() == 1
+    page.wait_for_selector(".stacked tbody tr:has-text('left')")
+    assert page.locator(".stacked tbody tr").count() == 1
     page.select_option("#span", "30")
     page.get_by_role("button", name="Show").click()
-    page.wait_for_selector("tbody tr:has-text('mask worn incorrectly')")
-    assert page.locator("tbody tr").count() == 2
+    page.wait_for_selector(".stacked tbody tr:has-text('mask worn incorrectly')")
+    assert page.locator(".stacked tbody tr").count() == 2
     label = page.locator("svg.chart").first.get_attribute("aria-label")
     assert label.startswith("Alerts per day: 2 in total")
     page.select_option("#label", "incorrect_mask")
     page.get_by_role("button", name="Show").click()
-    page.wait_for_selector("tbody tr:has-text('no end reported')")
+    page.wait_for_selector(".stacked tbody tr:has-text('end not reported')")
     # The file has what the form says now, although the page shows another filter. A date that is
     # picked selects the period, and choosing a period clears the dates.
     day = time.strftime("%Y-%m-%d", time.localtime(time.time() - 20 * 86_400))
@@ -448,7 +448,7 @@ def test_history_filters_and_csv(page: Any, dashboard: Dashboard, device: Device
     page.select_option("#span", "7")
     assert (page.input_value("#from"), page.input_value("#to")) == ("", "")
     page.get_by_role("button", name="Show").click()
-    page.wait_for_selector("tbody tr:has-text('left')")
+    page.wait_for_selector(".stacked tbody tr:has-text('left')")
 
 
 def test_login_and_logout_apply_to_open_pages(

@@ -6,17 +6,16 @@ import json
 import sqlite3
 import threading
 import time
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import paho.mqtt.client as paho
 import pytest
 
-from edge.dashboard.history.database import open_database
 from edge.mqtt.broker import Broker
 from tests.support.dashboard.dashboards import Dashboard
-from tests.support.dashboard.events import MODEL, encoded, end, episode, start
+from tests.support.dashboard.events import encoded, end, start
+from tests.support.dashboard.sites import device_names, fill_history
 from tests.support.mqtt.brokers import Mosquitto
 from tests.support.waiting import wait_until
 
@@ -116,6 +115,7 @@ def test_load_of_many_devices(
     page.add_init_script(LAGS)
     page.goto(dashboard.address)
     page.wait_for_function("() => known.online && known.link.connected")
+    page.evaluate("cardLimit = MAX_ALERTS")  # every alert gets a card, which LAGS waits for
     simulated = SimulatedDevices(mosquitto.broker, devices)
     memory: list[float] = []
     finished = threading.Event()
@@ -156,46 +156,6 @@ def test_load_of_many_devices(
     assert dashboard.stop() == 0
 
 
-def fill(path: Path, alerts: int, devices: int) -> None:
-    """Write a year of alerts, each with start and end event, into the dashboard's tables."""
-    open_database(f"sqlite:///{path}").dispose()
-    now_s, step_s = time.time(), 364.5 * DAY_S / alerts
-    with sqlite3.connect(path) as db:
-        db.execute("PRAGMA synchronous=OFF")
-        counts: dict[tuple[int, str], int] = {}
-
-        def alert_rows() -> Iterator[tuple[Any, ...]]:
-            for number in range(alerts):
-                at_s = now_s - number * step_s
-                name = f"door{number * 7919 % devices:03}"
-                key = (int(at_s // 3600), name)
-                counts[key] = counts.get(key, 0) + 1
-                yield (
-                    episode(name), name, "entrance", "no_mask", 0.93, 6, at_s, at_s + 4.0, "left",
-                    4.0, True, False, MODEL, None, at_s + 4.0,
-                )  # fmt: skip
-
-        db.executemany(f"INSERT INTO alerts VALUES ({','.join('?' * 15)})", alert_rows())
-        for kind, shift in (("start", 1), ("end", 0)):
-            db.execute(
-                "INSERT INTO events SELECT episode, ?, device, 2 * rowid - ?, started_s"
-                " FROM alerts",
-                (f"no_mask_{kind}", shift),
-            )
-        db.executemany(
-            "INSERT INTO hourly VALUES (?, ?, 'no_mask', ?)",
-            [(name, hour, count) for (hour, name), count in counts.items()],
-        )
-        db.execute(
-            "INSERT INTO daily SELECT hour / 24, device, label, sum(alerts) FROM hourly"
-            " GROUP BY 1, 2, 3"
-        )
-        db.execute("INSERT INTO totals SELECT hour, label, sum(alerts) FROM hourly GROUP BY 1, 2")
-        for number in range(devices):
-            values = (f"door{number:03}", now_s, now_s)
-            db.execute("INSERT INTO devices VALUES (?, 1, 1, 0, ?, ?, NULL)", values)
-
-
 @pytest.mark.parametrize(
     ("alerts", "devices"),
     [
@@ -207,7 +167,7 @@ def test_pages_with_a_year_of_history(
     browser: Any, tmp_path: Path, mosquitto: Mosquitto, alerts: int, devices: int
 ) -> None:
     dashboard = Dashboard(tmp_path, mosquitto.port)
-    fill(dashboard.state / "dashboard.sqlite3", alerts, devices)
+    fill_history(dashboard.state / "dashboard.sqlite3", alerts, device_names(devices))
     dashboard.start()
     context = browser.new_context(viewport={"width": 1280, "height": 800})
     page = context.new_page()

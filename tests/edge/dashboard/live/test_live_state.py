@@ -8,7 +8,8 @@ import pytest
 
 from edge.dashboard.base.messages import Health, Message, State
 from edge.dashboard.live.device_state import STALLED_AFTER_S
-from edge.dashboard.live.live_state import ALERT_FIELDS, MAX_ALERTS, REMOVED_S, LiveState
+from edge.dashboard.live.live_alerts import ALERT_FIELDS, MAX_ALERTS
+from edge.dashboard.live.live_state import REMOVED_S, LiveState
 from tests.support.clock import Clock
 
 

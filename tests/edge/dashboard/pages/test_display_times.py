@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 from itertools import pairwise
+from pathlib import Path
 from zoneinfo import ZoneInfo
 
 import pytest
 
+from edge.dashboard.pages import display_times
 from edge.dashboard.pages.display_times import (
     format_duration,
     format_time,
@@ -40,6 +42,18 @@ def test_known_zone_is_used() -> None:
 def test_unknown_zone_falls_back_to_the_own_one(name: str | None) -> None:
     own = datetime.now().astimezone().utcoffset()
     assert datetime.now(time_zone(name)).utcoffset() == own
+
+
+def test_own_zone_has_summer_time(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    (tmp_path / "zoneinfo" / "Europe").mkdir(parents=True)
+    (tmp_path / "zoneinfo" / "Europe" / "Berlin").touch()
+    (tmp_path / "localtime").symlink_to(tmp_path / "zoneinfo" / "Europe" / "Berlin")
+    monkeypatch.delenv("TZ", raising=False)
+    monkeypatch.setattr(display_times, "LOCALTIME", tmp_path / "localtime")
+    assert time_zone(None) == BERLIN
+    (tmp_path / "localtime").unlink()
+    (tmp_path / "localtime").write_bytes(b"a copy of a zone, whose name is not known")
+    assert time_zone(None).utcoffset(datetime.now()) is not None
 
 
 @pytest.mark.parametrize(

@@ -8,9 +8,11 @@ from typing import Any
 import pytest
 from starlette.types import ASGIApp
 
-from edge.dashboard.base.messages import Health, Info, Message, Model, Stage
+from edge.dashboard.base.messages import Health, Info, Message, Model, Stage, State
+from edge.dashboard.live.device_state import STALLED_AFTER_S
 from edge.dashboard.live.thresholds import EXPLANATIONS
 from edge.dashboard.pages.app import make_app
+from edge.dashboard.pages.display_times import format_time, time_zone
 from edge.dashboard.pages.page_context import PageContext
 from tests.support.clock import RunningClock
 from tests.support.dashboard.http_client import call_app
@@ -23,8 +25,11 @@ HEALTH = Health(
 )  # fmt: skip
 
 
-def publish(context: PageContext, device: str, body: Any) -> None:
-    context.live_state.apply_message(Message(device, body, time.time(), False))
+def publish(context: PageContext, device: str, body: Any) -> float:
+    """Return when the message arrived."""
+    now_s = time.time()
+    context.live_state.apply_message(Message(device, body, now_s, False))
+    return now_s
 
 
 @pytest.fixture
@@ -76,27 +81,37 @@ def test_device_page_has_charts(app: ASGIApp, context: PageContext, span: str) -
 
 
 @pytest.mark.parametrize("path", ["/health", "/health/door1"])
-def test_figures_of_an_offline_device_are_shown_as_old(
+def test_figures_of_a_silent_device_are_shown_as_old(
     app: ASGIApp, context: PageContext, path: str
 ) -> None:
     clock = context.live_state.ticks = RunningClock()
     publish(context, "door1", "online")
-    publish(context, "door1", HEALTH)
+    reported_s = publish(context, "door1", HEALTH)
     clock.advance(7500.0)
     publish(context, "door1", "offline")
-    assert "figures are old: the device sent them 2 h 5 min ago." in call_app(app, "GET", path).text
+    page = call_app(app, "GET", path).text
+    assert f"Figures as of {format_time(reported_s, time_zone(None))}, 2 h 5 min ago:" in page
+    assert page.count('<div class="stale">') == 9  # all figures but the lost events
+    assert "✖ critical" not in page
     publish(context, "door1", "online")
-    publish(context, "door1", HEALTH)
-    assert "figures are old" not in call_app(app, "GET", path).text
+    for _ in range(2):  # the second report shows that the silence before was an exception
+        publish(context, "door1", HEALTH)
+    page = call_app(app, "GET", path).text
+    assert "Figures as of" not in page
+    assert "✖ critical" in page
+    # The device is online, but it sends no reports any more.
+    clock.advance(STALLED_AFTER_S + 1.0)
+    publish(context, "door1", State(no_mask=False, people=0))
+    page = call_app(app, "GET", path).text
+    assert "Figures as of" in page
+    assert 'class="error"' not in page  # the warnings of the report are old, too
 
 
-def test_stored_figures_of_an_offline_device_are_shown_as_old(
-    app: ASGIApp, context: PageContext
-) -> None:
-    for body in ("offline", HEALTH):
+def test_stored_figures_are_shown_as_old(app: ASGIApp, context: PageContext) -> None:
+    for body in ("online", HEALTH):
         context.live_state.apply_message(Message("door1", body, time.time(), True))
     page = call_app(app, "GET", "/health").text
-    assert "figures are old: they are from a report that the broker stored." in page
+    assert "Figures of an unknown time: the broker stored this report." in page
 
 
 def test_device_page_without_measurements_says_so(app: ASGIApp, context: PageContext) -> None:

@@ -14,6 +14,7 @@ import pytest
 from starlette.requests import Request
 from starlette.types import ASGIApp
 
+from edge.dashboard.base.messages import Message
 from edge.dashboard.history.database import open_database
 from edge.dashboard.history.queries import AlertFilter, HistoryQueries
 from edge.dashboard.history.store import HistoryStore
@@ -139,10 +140,10 @@ def fill(context: PageContext, count: int) -> list[str]:
 def test_table_continues_on_the_next_page(app: ASGIApp, context: PageContext) -> None:
     fill(context, ALERTS_PER_PAGE + 3)
     first = call_app(app, "GET", "/history").text
-    assert first.count("<tr><td>") == ALERTS_PER_PAGE
+    assert first.count('data-label="Started"') == ALERTS_PER_PAGE
     query = first.split('href="/history?')[1].split('"')[0].replace("&amp;", "&")
     second = call_app(app, "GET", "/history", query=query).text
-    assert second.count("<tr><td>") == 3
+    assert second.count('data-label="Started"') == 3
     assert "Back to the newest alerts" in second
 
 
@@ -151,7 +152,7 @@ def test_page_shows_totals_and_texts(app: ASGIApp, context: PageContext) -> None
     page = call_app(app, "GET", "/history", query="ended=open").text
     assert "<strong>3</strong> started in this period" in page
     assert "mask worn incorrectly" in page
-    assert "no end reported" in page
+    assert "end not reported" in page
     assert "the filter “End” applies to the table only" in page
     assert "Last 365 days" in page
     assert 'aria-label="Alerts per day: 3 in total; maximum 3' in page
@@ -170,10 +171,21 @@ def test_first_page_shows_when_alerts_happen(app: ASGIApp, context: PageContext)
     assert "This week and the last" not in older
 
 
+def test_running_alert_is_ongoing_on_page(app: ASGIApp, context: PageContext) -> None:
+    now_s = time.time()
+    for device, status in (("door1", "online"), ("door2", "offline")):
+        event = message(device, at_s=now_s)
+        context.live_state.update_alerts(context.store.write_events([event], now_s).alerts)
+        context.live_state.apply_message(Message(device, status, now_s))
+    page = call_app(app, "GET", "/history").text
+    assert page.count('data-label="End">ongoing<') == 1
+    assert page.count('data-label="End">end not reported<') == 1
+
+
 def test_filters_apply_to_page_and_export(app: ASGIApp, context: PageContext) -> None:
     fill(context, 5)
     page = call_app(app, "GET", "/history", query="device=door1&label=no_mask").text
-    assert page.count("<tr><td>") == 2
+    assert page.count('data-label="Started"') == 2
     export = call_app(app, "GET", "/history.csv", query="device=door1&label=no_mask")
     rows = list(csv.reader(io.StringIO(export.text)))
     assert tuple(rows[0]) == CSV_COLUMNS
