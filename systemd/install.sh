@@ -245,8 +245,8 @@ install_debs() {
 # install_picamera2 SETTINGS: installs python3-picamera2 if the configuration uses it, or if no camera
 # is configured yet. It is available only from apt, and only in Raspberry Pi OS.
 install_picamera2() {
-    case $fresh$1 in
-    no*source=picamera2* | yes*) ;;
+    case $fresh/${MASK_PATROL_SETUP_CAMERA-}/$1 in
+    *source=picamera2* | yes//*) ;;
     *) return 0 ;;
     esac
     if "$PYTHON" -c 'import importlib.util as u, sys; sys.exit(not u.find_spec("picamera2"))'; then
@@ -630,8 +630,10 @@ start_service() {
     elif pending || ! all_run; then
         changed=yes
         say "Starting …"
+        later=''
+        if [ $# != 0 ]; then start_dashboard_first "$1" || later=$1; fi
         # shellcheck disable=SC2086 # one argument per word
-        systemctl restart $units "$@" ||
+        systemctl restart $units $later ||
             die "the service does not start: journalctl -u 'mask-patrol*' shows the reason"
         if [ $# = 0 ]; then systemctl try-restart mask-patrol-dashboard.service; fi
         rm -f "$RESTART_PENDING"
@@ -647,6 +649,12 @@ clear_restart_pending() {
 # code with which it is set.
 show_dashboard() {
     if ! booted || ! systemctl is-active --quiet mask-patrol-dashboard.service; then return 0; fi
+    wait_for_dashboard
+    say "${lines:-The dashboard prints its address to: sudo journalctl -u mask-patrol-dashboard}"
+}
+
+# Waits until the dashboard serves its pages, and sets `lines` to what it has printed.
+wait_for_dashboard() {
     waited_s=0 lines=''
     while [ -z "$lines" ] && [ "$waited_s" -lt 60 ]; do
         invocation=$(systemctl show --property=InvocationID --value mask-patrol-dashboard.service)
@@ -662,7 +670,14 @@ show_dashboard() {
             ;;
         esac
     done
-    say "${lines:-The dashboard prints its address to: sudo journalctl -u mask-patrol-dashboard}"
+}
+
+# start_dashboard_first UNIT: starts the dashboard if it has never run, and fails otherwise. The broker
+# keeps no events for it until it has connected once, and somebody may be in front of the camera when
+# the daemon starts.
+start_dashboard_first() {
+    if [ -e "$DASHBOARD" ] || systemctl is-active --quiet "$1"; then return 1; fi
+    systemctl start "$1" && wait_for_dashboard
 }
 
 lines_of() {

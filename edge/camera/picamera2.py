@@ -226,7 +226,8 @@ def _load_picamera2() -> Any:
     except ImportError as error:
         raise SourceError(
             f"picamera2 cannot be used ({_one_line(error)}): sudo apt install python3-picamera2,"
-            " and create the virtual environment with --system-site-packages"
+            " and create the virtual environment with --system-site-packages (in a clone:"
+            " make clean, and start again)"
         ) from None
     logging.getLogger("picamera2").setLevel(logging.CRITICAL)
     return Picamera2

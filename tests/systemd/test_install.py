@@ -787,6 +787,31 @@ def test_picamera2_is_not_installed_needlessly(
     assert apt_commands(root) == []
 
 
+def test_picamera2_is_not_mentioned_for_another_camera(root: Root) -> None:
+    root.reply("apt-online")
+    output = root.install("--camera", "/dev/video0", "--broker", "broker.lan")
+    assert "apt has no" not in output
+    assert apt_commands(root) == []
+
+
+def test_new_dashboard_starts_before_the_daemon(root: Root) -> None:
+    """The broker keeps no events for a dashboard that has never been connected."""
+    starts = [
+        "systemctl start mask-patrol-dashboard.service",
+        "systemctl restart mask-patrol.service",
+    ]
+    config = ("--config", str(root.write_config()))
+    root.install("--dashboard", *config)
+    assert [call for call in root.calls("systemctl") if call in starts] == starts
+    # The broker keeps the events for one that was.
+    (root.folder / "var/lib/private/mask-patrol-dashboard").mkdir(parents=True)
+    root.reply("pid", None)
+    root.install("--dashboard", *config)
+    both = "systemctl restart mask-patrol.service mask-patrol-dashboard.service"
+    assert root.calls("systemctl restart") == [both]
+    assert not root.calls("systemctl start")
+
+
 def broker_root(root: Root, source: str = "/dev/video0") -> Root:
     """Return the root with a configuration of `source`, and with a network for apt."""
     root.reply("apt-online")
