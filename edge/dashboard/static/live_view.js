@@ -180,15 +180,19 @@ function drawBanner() {
   let kind = "calm", sign = "✔", text = "Nobody without a mask", more = "";
   const online = [...known.devices.values()].filter((d) => d.condition === "online");
   const absent = known.devices.size - online.length;
+  // Devices with an alert that is not known here: it began before the dashboard's first connection, or its start was lost.
+  const listed = new Set(open.map((alert) => alert.device));
+  const others = online.filter((d) => d.no_mask && !listed.has(d.device)).map((d) => d.device);
+  const people = open.length + others.length;
   if (!known.online) {
     [kind, sign, text] = ["waiting", "…", known.everOnline ? "Reconnecting" : "Connecting"];
     more = known.everOnline ? "The connection to the dashboard was lost. The page reconnects automatically." : "";
   } else if (!known.link.connected) {
     [kind, sign, text, more] = ["waiting", "?", "No connection to the broker", "Events that happen now are shown when the connection is back."];
-  } else if (open.length) {
+  } else if (people) {
     [kind, sign] = ["alarm", "!"];
-    text = open.length === 1 ? "1 person without a mask" : `${open.length} people without a mask`;
-    const places = [...new Set(open.map((alert) => alert.device))];
+    text = `${others.length ? "At least " : ""}${people === 1 ? "1 person" : `${people} people`} without a mask`;
+    const places = [...listed, ...others];
     more = `at ${places.slice(0, 4).map(deviceName).join(", ")}${places.length > 4 ? ` and ${places.length - 4} more` : ""}${absent ? ` · ${devicesText(absent)} not online` : ""}`;
   } else if (!online.length) {
     [kind, sign, text, more] = ["waiting", "?", "No device online", "People without a mask are not reported now."];
@@ -207,7 +211,7 @@ function drawBanner() {
   all.hidden = !pending.length || !known.online;
   if (wasFocused && all.hidden) byId("alerts-title").focus();
   all.textContent = pending.length === 1 ? "Acknowledge 1 alert" : `Acknowledge ${pending.length} alerts`;
-  document.title = `${open.length ? `(${open.length}) ` : ""}Live · Mask Patrol`;
+  document.title = `${people ? `(${people}) ` : ""}Live · Mask Patrol`;
 }
 
 const deviceCards = new Map();

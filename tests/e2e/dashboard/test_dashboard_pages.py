@@ -76,6 +76,11 @@ def test_banner_is_calm_only_if_all_are_online(
     page.wait_for_selector("#banner-more:text('at door1 · 1 device not online')")
     away.send("status", b"online", retain=True)
     page.wait_for_selector("#banner-more:text-is('at door1')")
+    # An alert that began before the dashboard was connected for the first time.
+    away.send("state", state(True, 1, time.time()), retain=True)
+    page.wait_for_selector(".banner.alarm >> text=At least 2 people without a mask")
+    page.wait_for_selector("#banner-more:text-is('at door1, door2')")
+    assert page.title().startswith("(2) ")
     assert page.locator(".banner.calm").count() == 0
     away.close()
 
