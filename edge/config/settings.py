@@ -16,6 +16,7 @@ import msgspec
 from edge.common.errors import UsageError
 from edge.config import lens_geometry
 from edge.config.camera_controls import CameraControls, NightSettings
+from edge.config.door_screen import DoorScreenSettings
 from edge.config.host_name import host_mistake
 from edge.config.title import require_title
 from edge.config.toml_schema import Section, format_error, load_toml, text_rule
@@ -275,6 +276,7 @@ class Settings(Section, frozen=True, kw_only=True):
     snapshot: SnapshotSettings = SnapshotSettings()
     board: BoardSettings = BoardSettings()
     dashboard: DashboardSettings = DashboardSettings()
+    door_screen: DoorScreenSettings = DoorScreenSettings()
 
     def __post_init__(self) -> None:
         """Raise ValueError if `title` cannot be a title, or if an alert label is not classified."""

@@ -28,6 +28,7 @@ from edge.common.signals import signal_handlers
 from edge.config.settings import DashboardSettings, Settings
 from edge.dashboard.access.attempt_store import AttemptStore
 from edge.dashboard.access.connection_limits import ConnectionLimits, LimitedListener
+from edge.dashboard.access.door_tokens import DoorTokens
 from edge.dashboard.access.hashing_thread import HashingThread
 from edge.dashboard.access.known_browsers import KnownBrowsers
 from edge.dashboard.access.login_attempts import LoginAttempts
@@ -158,6 +159,8 @@ class _Services:
             broker.address,
             settings.mqtt.base,
             ingest.forget,
+            settings.door_screen,
+            door_tokens=DoorTokens(folder / "dashboard-door-links"),
         )
         retention = RetentionJob(engine, wanted.retention_days, wanted.max_alerts)
         return _Services(ingest, subscriber, retention, attempts, context)

@@ -3,7 +3,8 @@
 A request must name a host that belongs to this dashboard; otherwise a foreign name could be made
 to resolve to this machine (DNS rebinding). A request that changes something, or opens a
 WebSocket, must have the dashboard's own `Origin`. Then the request needs a login session. Only
-the paths in `PUBLIC_PATHS` need no session.
+the paths in `PUBLIC_PATHS` need no session, and the screen of a door is also shown to a browser on
+this machine or one with a token of that door.
 """
 
 from __future__ import annotations
@@ -24,6 +25,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from edge.common.errors import UserError
 from edge.dashboard.access.client_address import parse_address
+from edge.dashboard.access.door_tokens import DoorTokens
 from edge.dashboard.access.login_sessions import SESSION_COOKIE, LoginSessions
 from edge.dashboard.access.password import Password
 
@@ -51,8 +53,15 @@ SECURITY_HEADERS = {
 STRICT_TRANSPORT_SECURITY = "max-age=2592000"
 #: Paths that a browser needs before it is logged in.
 PUBLIC_PATHS = frozenset(
-    {"/login", "/setup", "/static/style.css", "/static/icon.svg", "/static/times.js"}
-)
+    {
+        "/login", "/setup", "/static/style.css", "/static/icon.svg", "/static/door.css",
+        "/static/door.js", "/static/times.js",
+    }
+)  # fmt: skip
+#: The screen of a door, and its WebSocket.
+DOOR_PATH = re.compile(r"/door/([A-Za-z0-9._-]{1,64})(?:/state)?")
+#: The cookie with the token of a screen; the browser sends it only to that screen's path.
+DOOR_COOKIE = "mask_patrol_door"
 SAFE_METHODS = frozenset({"GET", "HEAD"})
 #: In the state of an ASGI scope: whether the request has passed this check, other than by a path in
 #: PUBLIC_PATHS. The server does not close its connection in favour of others.
@@ -60,6 +69,11 @@ HAS_ACCESS = "has_access"
 #: Headers that a proxy adds. Unless `behind_proxy` is set, a request with one of them came through
 #: a proxy that is not configured, so its network address is not the address of the client.
 FORWARDING_HEADERS = ("forwarded", "x-forwarded-for", "x-real-ip", "x-forwarded-host")
+#: The answer to a token that is not valid: a screen at a door must not show the log-in page.
+INVALID_LINK = (
+    "This link is not valid: it was revoked, or it belongs to another door. Make a new one in the"
+    " dashboard, on the page “Screen at the door” of the device."
+)
 #: The answer while the login session cannot be looked up in the database.
 LOOKUP_FAILED = (
     "Login sessions cannot be looked up at the moment; see the dashboard's log for the reason."
@@ -84,6 +98,8 @@ class Access:
         host_names: Iterable[str] = (),
         password_on_loopback: bool = True,
         behind_proxy: bool = False,
+        *,
+        door_tokens: DoorTokens,
     ) -> None:
         """Protect `app`.
 
@@ -100,6 +116,7 @@ class Access:
         }  # fmt: skip
         self._password_on_loopback = password_on_loopback
         self._behind_proxy = behind_proxy
+        self._door_tokens = door_tokens
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one ASGI connection."""
@@ -135,6 +152,18 @@ class Access:
             return False
         return await run_in_threadpool(self._login_sessions.is_valid, token, self._password.tag)
 
+    async def allows_door(self, connection: HTTPConnection, device: str) -> bool:
+        """Return whether the client may see the screen of the door of `device`.
+
+        Raises SQLAlchemyError or UserError when that cannot be looked up.
+        """
+        if self._is_local(connection):
+            return True
+        for token in _door_tokens(connection):
+            if await run_in_threadpool(self._door_tokens.is_valid, token, device):
+                return True
+        return await self.allows(connection)
+
     async def _refusal(self, connection: HTTPConnection) -> Response | None:
         """Return the response that refuses the request, or None when the request has access."""
         scope, headers = connection.scope, connection.headers
@@ -145,12 +174,23 @@ class Access:
         changes = scope["type"] == "websocket" or scope["method"] not in SAFE_METHODS
         if changes and not _is_same_origin(scope, headers):
             return PlainTextResponse("Requests from other sites are refused", 403)
-        if scope["path"] in PUBLIC_PATHS or await self.allows(connection):
+        if scope["path"] in PUBLIC_PATHS or await self._has_access(connection):
             return None
+        return self._log_in_first(connection)
+
+    async def _has_access(self, connection: HTTPConnection) -> bool:
+        if door := _door(connection.scope):
+            return await self.allows_door(connection, door)
+        return await self.allows(connection)
+
+    def _log_in_first(self, connection: HTTPConnection) -> Response:
+        scope = connection.scope
         if scope["type"] == "websocket":
             return Response(status_code=403)
+        if _door(scope) and _door_tokens(connection):
+            return PlainTextResponse(INVALID_LINK, 403)
         target = "/login" if self._password.is_set else "/setup"
-        if scope["method"] in SAFE_METHODS and "text/html" in headers.get("accept", ""):
+        if scope["method"] in SAFE_METHODS and "text/html" in connection.headers.get("accept", ""):
             return RedirectResponse(f"{target}?next={quote(_wanted(scope), safe='/')}", 303)
         return PlainTextResponse("Log in first", 401)
 
@@ -173,6 +213,19 @@ class Access:
             and client_address.is_loopback
             and (name == "localhost" or (host_address is not None and host_address.is_loopback))
         )
+
+
+def _door(scope: Scope) -> str | None:
+    """Return the device whose door the request wants to see, or None."""
+    found = DOOR_PATH.fullmatch(scope["path"])
+    is_safe = scope["type"] == "websocket" or scope["method"] in SAFE_METHODS
+    return found[1] if found and is_safe else None
+
+
+def _door_tokens(connection: HTTPConnection) -> list[str]:
+    """Return the tokens for a door that the client has sent, in its link or in a cookie."""
+    sent = (connection.query_params.get("token"), connection.cookies.get(DOOR_COOKIE))
+    return [token for token in sent if token]
 
 
 def is_secure(scope: Scope) -> bool:

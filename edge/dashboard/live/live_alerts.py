@@ -70,6 +70,10 @@ class LiveAlerts:
         """Return the alerts that changed after `version`."""
         return [row for at, row in self._alerts.values() if at > version]
 
+    def of(self, device: str) -> list[dict[str, Any]]:
+        """Return the alerts of the device of that name."""
+        return [row for _, row in self._alerts.values() if row["device"] == device]
+
     def ongoing(self) -> frozenset[str]:
         """Return the episodes of the ongoing alerts."""
         episodes = (episode for found in self._open.values() for episode in found)

@@ -183,6 +183,16 @@ class LiveState:
         with self._lock:
             return self._alerts.ongoing()
 
+    def alerts_of(self, device: str) -> list[dict[str, Any]]:
+        """Return the newest alerts of the device of that name, which need not be listed."""
+        with self._lock:
+            return self._alerts.of(device)
+
+    def link(self) -> dict[str, Any]:
+        """Return the state of the connection to the broker, and the problems of this dashboard."""
+        with self._lock:
+            return self._link[1]
+
     def changes_since(self, version: int) -> tuple[int, dict[str, Any]]:
         """Return the present version, and the entries that changed after `version`.
 

@@ -1,12 +1,13 @@
-"""The websocket of the live page: sends the complete state first, and then the changes."""
+"""The websockets of the pages: each sends the complete state first, and then the changes."""
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
 import logging
+import math
 import time
-from typing import Any
+from typing import Any, Protocol
 
 import msgspec
 import sqlalchemy as sa
@@ -34,8 +35,39 @@ GOING_AWAY, TRY_AGAIN_LATER, NOT_LOGGED_IN = 1001, 1013, 4401
 _encode = msgspec.json.Encoder().encode
 
 
+class PageFeed(Protocol):
+    """What is sent to one page."""
+
+    def next_message(self) -> tuple[dict[str, Any], float]:
+        """Return the body of the next message, and after how many seconds to ask again.
+
+        It is also asked again after each change of the live state, and every HEARTBEAT_S.
+        """
+
+    async def allows(self, socket: WebSocket) -> bool:
+        """Return whether the page still has access; raises SQLAlchemyError or UserError."""
+
+
+class LiveFeed:
+    """What is sent to a Live page: everything at first, and then the changes."""
+
+    def __init__(self, live_state: LiveState) -> None:
+        """Send the changes of `live_state`."""
+        self._live_state = live_state
+        self._version = -1
+
+    def next_message(self) -> tuple[dict[str, Any], float]:
+        """Return what has changed since the last call."""
+        self._version, changes = self._live_state.changes_since(self._version)
+        return {"now": time.time(), **changes}, math.inf
+
+    async def allows(self, socket: WebSocket) -> bool:
+        """Return whether the page is logged in, or needs no password."""
+        return bool(await socket.state.access.allows(socket))
+
+
 class LiveWebsocket:
-    """Serves the websockets of all pages."""
+    """Serves the websockets of all pages of one kind."""
 
     def __init__(self, live_state: LiveState) -> None:
         """Serve the changes of `live_state`."""
@@ -51,8 +83,8 @@ class LiveWebsocket:
         for event in self._wake_events:
             event.set()
 
-    async def serve(self, socket: WebSocket) -> None:
-        """Serve one page until it disconnects."""
+    async def serve(self, socket: WebSocket, feed: PageFeed | None = None) -> None:
+        """Serve one page until it disconnects; `feed` is None for a Live page."""
         if self.pages >= MAX_PAGES:
             await socket.close(TRY_AGAIN_LATER)
             return
@@ -68,7 +100,7 @@ class LiveWebsocket:
         self._wake_events.add(changed)
         closed = asyncio.create_task(_wait_until_closed(socket))
         try:
-            await self._send_changes(socket, changed, closed)
+            await self._send_changes(socket, feed or LiveFeed(self._live_state), changed, closed)
         except (WebSocketDisconnect, TimeoutError, RuntimeError, OSError):
             pass
         except (sa.exc.SQLAlchemyError, UserError) as error:
@@ -82,23 +114,28 @@ class LiveWebsocket:
                 await socket.close(GOING_AWAY)
 
     async def _send_changes(
-        self, socket: WebSocket, changed: asyncio.Event, closed: asyncio.Task[None]
+        self,
+        socket: WebSocket,
+        feed: PageFeed,
+        changed: asyncio.Event,
+        closed: asyncio.Task[None],
     ) -> None:
-        version, checked_s, requests = -1, time.monotonic(), self._recheck_requests
+        checked_s, requests = time.monotonic(), self._recheck_requests
         while not closed.done():
             changed.clear()
-            version, changes = self._live_state.changes_since(version)
-            body: dict[str, Any] = {"now": time.time(), **changes}
+            body, next_s = feed.next_message()
             await asyncio.wait_for(socket.send_text(_encode(body).decode()), SEND_TIMEOUT_S)
             await asyncio.wait({closed}, timeout=GATHER_S)
             waiter = asyncio.create_task(changed.wait())
             await asyncio.wait(
-                {waiter, closed}, timeout=HEARTBEAT_S, return_when=asyncio.FIRST_COMPLETED
+                {waiter, closed},
+                timeout=min(HEARTBEAT_S, next_s),
+                return_when=asyncio.FIRST_COMPLETED,
             )
             waiter.cancel()
             if self._recheck_requests != requests or time.monotonic() - checked_s > RECHECK_S:
                 checked_s, requests = time.monotonic(), self._recheck_requests
-                if not await socket.state.access.allows(socket):
+                if not await feed.allows(socket):
                     await socket.close(NOT_LOGGED_IN)
                     return
 

@@ -23,6 +23,7 @@ from edge.dashboard.pages import (
     alert_pages,
     camera_pages,
     check_pages,
+    door_pages,
     health_pages,
     history_pages,
     login_pages,
@@ -60,6 +61,7 @@ def make_app(
             *alert_pages.ROUTES,
             *history_pages.ROUTES,
             *health_pages.ROUTES,
+            *door_pages.ROUTES,
             *check_pages.ROUTES,
             *login_pages.ROUTES,
             camera_pages.PAGE_ROUTE,
@@ -77,6 +79,7 @@ def make_app(
     )
     app.add_middleware(GZipMiddleware, minimum_size=MIN_COMPRESSED_BYTES, compresslevel=6)
     app.state.page_context, app.state.live = context, live
+    app.state.doors = LiveWebsocket(context.live_state)
     return Access(
         app,
         context.password,
@@ -84,6 +87,7 @@ def make_app(
         host_names,
         password_on_loopback,
         behind_proxy,
+        door_tokens=context.door_tokens,
     )
 
 

@@ -13,6 +13,8 @@ from starlette.responses import HTMLResponse
 
 from edge import __version__
 from edge.common.percentages import format_percent
+from edge.config.door_screen import DoorScreenSettings
+from edge.dashboard.access.door_tokens import DoorTokens
 from edge.dashboard.access.hashing_thread import HashingThread
 from edge.dashboard.access.known_browsers import KnownBrowsers
 from edge.dashboard.access.login_attempts import LoginAttempts
@@ -83,6 +85,9 @@ class PageContext:
     topic_base: str = "maskpatrol"
     #: Removes devices from the lists; raises SQLAlchemyError.
     forget_devices: Callable[..., None] = lambda *devices: None
+    #: The screens at the doors, and the tokens in their links.
+    door_screen: DoorScreenSettings = field(default_factory=DoorScreenSettings)
+    door_tokens: DoorTokens = field(kw_only=True)
     templates: jinja2.Environment = field(init=False)
 
     def __post_init__(self) -> None:

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from edge.config.settings import load_settings
 from edge.dashboard.access.attempt_store import AttemptStore
+from edge.dashboard.access.door_tokens import DoorTokens
 from edge.dashboard.access.hashing_thread import HashingThread
 from edge.dashboard.access.known_browsers import KnownBrowsers
 from edge.dashboard.access.login_attempts import LoginAttempts
@@ -48,6 +49,7 @@ def page_context_in(folder: Path) -> Iterator[PageContext]:
         {settings.device: LocalCamera(settings)},
         "broker.example:1883",
         "maskpatrol",
+        door_tokens=DoorTokens(folder / "door-links"),
     )
     yield context
     context.picture_checker.stop()
