@@ -76,13 +76,45 @@ class HistoryStore:
             ]
         return WriteResult(changed, {name: found.lost for name, found in gaps_of.items()}, len(new))
 
-    def acknowledge_alerts(self, episodes: Sequence[str], now_s: float) -> Sequence[AlertRow]:
-        """Mark alerts as seen by a user; return their present rows."""
+    def acknowledge_alerts(
+        self, episodes: Sequence[str], now_s: float, name: str = ""
+    ) -> Sequence[AlertRow]:
+        """Mark alerts as seen by the user `name`; return their present rows.
+
+        Alerts that were acknowledged before keep their first acknowledgement.
+        """
+        is_new = alerts.c.acknowledged_s.is_(None)
+        values = {"acknowledged_s": now_s, "acknowledged_by": name or None}
+        return self._update_alerts(episodes, is_new, values)
+
+    def undo_acknowledgement(
+        self, episodes: Sequence[str], acknowledged_s: float
+    ) -> Sequence[AlertRow]:
+        """Take back the acknowledgement that was made at `acknowledged_s`; return the present rows.
+
+        Of alerts that somebody else acknowledged, at another time, nothing changes.
+        """
+        is_own = alerts.c.acknowledged_s == acknowledged_s
+        values = {"acknowledged_s": None, "acknowledged_by": None, "note": None}
+        return self._update_alerts(episodes, is_own, values)
+
+    def set_note(self, episodes: Sequence[str], note: str) -> Sequence[AlertRow]:
+        """Set or delete the note of acknowledged alerts; return their present rows."""
+        is_acknowledged = alerts.c.acknowledged_s.is_not(None)
+        return self._update_alerts(episodes, is_acknowledged, {"note": note or None})
+
+    def _update_alerts(
+        self,
+        episodes: Sequence[str],
+        condition: sa.ColumnElement[bool],
+        values: Mapping[str, Any],
+    ) -> Sequence[AlertRow]:
+        """Set `values` where `condition` holds; return the rows of all `episodes`."""
         with self._engine.begin() as db:
             db.execute(
                 sa.update(alerts)
-                .where(alerts.c.episode.in_(episodes), alerts.c.acknowledged_s.is_(None))
-                .values(acknowledged_s=now_s, updated_s=database_time_s(self._engine))
+                .where(alerts.c.episode.in_(episodes), condition)
+                .values(**values, updated_s=database_time_s(self._engine))
             )
             found = db.execute(sa.select(alerts).where(alerts.c.episode.in_(episodes)))
             return [dict(row._mapping) for row in found]

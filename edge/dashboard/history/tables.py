@@ -55,6 +55,9 @@ alerts = sa.Table(
     sa.Column("model", sa.String(80), nullable=False),
     sa.Column("acknowledged_s", sa.Double),
     sa.Column("updated_s", sa.Double, nullable=False),
+    # The name and the note that the user typed; NULL without them.
+    sa.Column("acknowledged_by", sa.String(80)),
+    sa.Column("note", sa.String(200)),
     sa.Index("alerts_by_time", "started_s", "episode"),
     sa.Index("alerts_by_device", "device", "started_s", "episode"),
     sa.Index("alerts_open", "ended_s", "started_s"),

@@ -13,7 +13,7 @@ MAX_ALERTS = 300
 #: The columns of an alert that the page shows.
 ALERT_FIELDS = (
     "episode", "device", "camera", "label", "score", "started_s", "ended_s", "ended_by",
-    "duration_s", "clock_synced", "replayed", "acknowledged_s",
+    "duration_s", "clock_synced", "replayed", "acknowledged_s", "acknowledged_by", "note",
 )  # fmt: skip
 
 DeviceRow = Mapping[str, Any]

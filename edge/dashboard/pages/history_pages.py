@@ -52,8 +52,11 @@ MAX_COLUMNS = 400
 CSV_COLUMNS = (
     "device", "camera", "label", "score", "started", "ended", "ended_by", "duration_s",
     "clock_synced", "replayed", "acknowledged", "id", "model",
+    "acknowledged_by", "note",
 )  # fmt: skip
 
+#: Spreadsheets take text that begins with one of these for a formula.
+FORMULA_STARTS = ("-", "=", "+", "@")
 #: Time (seconds since the epoch), label, and number of alerts.
 Counts = Sequence[tuple[float, str, int]]
 
@@ -301,12 +304,13 @@ def _csv_row(row: AlertRow) -> list[Any]:
         "" if row["duration_s"] is None else round(row["duration_s"], 3),
         row["clock_synced"], row["replayed"], time_of("acknowledged_s"),
         _spreadsheet_safe(row["episode"]), row["model"],
+        _spreadsheet_safe(row["acknowledged_by"] or ""), _spreadsheet_safe(row["note"] or ""),
     ]  # fmt: skip
 
 
-def _spreadsheet_safe(name: str) -> str:
-    """Return `name` so that a spreadsheet does not take a leading minus for a formula."""
-    return f"'{name}" if name.startswith("-") else name
+def _spreadsheet_safe(text: str) -> str:
+    """Return `text` so that a spreadsheet does not take it for a formula."""
+    return f"'{text}" if text.startswith(FORMULA_STARTS) else text
 
 
 ROUTES = (Route("/history", history), Route("/history.csv", export))

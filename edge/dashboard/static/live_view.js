@@ -1,5 +1,5 @@
 "use strict";
-// Draws the state of the live page. Only the acknowledgement uses the network here.
+// Draws the state of the live page; nothing here uses the network.
 
 const ENDINGS = { masked: "Mask put on", left: "Left", shutdown: "Device stopped" };
 /** Texts for the conditions; the same as `CONDITIONS` in page_context.py. */
@@ -46,27 +46,6 @@ function stateOf(alert) {
 const isPending = (alert) => alert.acknowledged_s === null && alert.started_s > now_s() - PENDING_S;
 const isOpen = (alert) => alert.ended_s === null && alert.ongoing;
 
-const MAX_ACKNOWLEDGED = 1000;
-
-/** Send acknowledgements. The page is redrawn when the server confirms them; a failure is shown. */
-async function acknowledge(episodes) {
-  const notice = byId("acknowledge-error");
-  notice.hidden = true;
-  let why = "";
-  try {
-    const body = JSON.stringify({ episodes: episodes.slice(0, MAX_ACKNOWLEDGED) });
-    const response = await fetch("/alerts/acknowledge", { method: "POST", body, signal: AbortSignal.timeout(10000) });
-    if (response.status === 401) { logIn(); return; }
-    if (!response.ok) {
-      const json = (response.headers.get("content-type") || "").startsWith("application/json");
-      why = json ? (await response.json()).error : `the dashboard could not store it (error ${response.status})`;
-    }
-  } catch { why = "the dashboard does not answer"; }
-  if (!why) return;
-  notice.textContent = `Not acknowledged: ${why}. Try again.`;
-  notice.hidden = false;
-}
-
 const cards = new Map();
 /** How many alerts may have a card now: "Show more" raises it. */
 let cardLimit = CARDS;
@@ -92,12 +71,14 @@ function drawCard(alert) {
     card = make("li");
     card.parts = {
       badge: make("span", "badge"), body: make("div"), place: make("div", "who"),
-      label: make("div", "what"), when: make("div", "when"), button: make("button", "", "Acknowledge"),
+      label: make("div", "what"), when: make("div", "when"),
+      button: make("button", "acknowledge", "Acknowledge"), note: make("button"),
     };
     const p = card.parts;
     p.body.append(p.place, p.label, p.when);
     p.button.addEventListener("click", () => acknowledge([alert.episode]));
-    card.append(p.badge, p.body, p.button);
+    p.note.addEventListener("click", () => editNote([alert.episode], known.alerts.get(alert.episode)?.note || ""));
+    card.append(p.badge, p.body, p.button, p.note);
     cards.set(alert.episode, card);
   }
   const [state, text] = stateOf(alert);
@@ -110,6 +91,9 @@ function drawCard(alert) {
     + (alert.replayed ? " · delivered late" : "") + (alert.clock_synced ? "" : " · time estimated");
   drawAge(alert);
   p.button.hidden = alert.acknowledged_s !== null;
+  p.note.hidden = alert.acknowledged_s === null;
+  p.note.textContent = alert.note ? "Change the note" : "Add a note";
+  p.note.setAttribute("aria-label", `${p.note.textContent} of the alert of ${deviceName(alert.device)} at ${clock(alert.started_s)}`);
   p.button.setAttribute("aria-label", `Acknowledge the alert of ${deviceName(alert.device)} at ${clock(alert.started_s)}`);
   return card;
 }
@@ -117,7 +101,8 @@ function drawCard(alert) {
 function drawAge(alert) {
   const card = cards.get(alert.episode);
   if (!card) return;
-  const seen = alert.acknowledged_s === null ? "" : " · acknowledged";
+  const by = alert.acknowledged_by ? ` by \u2068${alert.acknowledged_by}\u2069` : "";
+  const seen = alert.acknowledged_s === null ? "" : ` · acknowledged${by}${alert.note ? `: \u2068${alert.note}\u2069` : ""}`;
   const text = alert.ended_s === null && !isOpen(alert) ? `started ${clock(alert.started_s)}`
     : alert.ended_s === null ? `since ${clock(alert.started_s)} (${formatDuration(now_s() - alert.started_s)})`
     : `${clock(alert.started_s)}${alert.duration_s === null ? "" : `, for ${formatDuration(alert.duration_s)}`}`;
@@ -157,7 +142,10 @@ function drawAlerts() {
     if (card === place) place = place.nextElementSibling;
     else list.insertBefore(card, place);
   }
-  if (focused && (!focused.isConnected || focused.hidden)) focusNear(buttons, buttons.indexOf(focused));
+  if (focused && (!focused.isConnected || focused.hidden)) {
+    const order = buttons.filter((button) => button === focused || button.matches(".acknowledge"));
+    focusNear(order, order.indexOf(focused));
+  }
   byId("empty").hidden = shown.length > 0;
   byId("shown").textContent = shown.length ? `The newest ${shown.length} of ${wanted.length} are shown.` : "";
   byId("show-more").hidden = wanted.length <= shown.length;

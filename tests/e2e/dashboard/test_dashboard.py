@@ -128,12 +128,39 @@ def test_alert_is_acknowledged_and_ends(page: Any, dashboard: Dashboard, device:
     assert page.title() == "(1) Live · Mask Patrol"
     page.wait_for_selector("#news:text('New alert: no mask at door1, entrance')", state="attached")
     page.get_by_role("button", name="Acknowledge the alert of door1").click()
-    page.wait_for_selector("#alerts li.acknowledged")
+    page.wait_for_selector("#alerts li.acknowledged .when:has-text('acknowledged by \u2068Anna')")
+    page.get_by_role("button", name="Undo").click()
+    page.wait_for_selector("#alerts li:not(.acknowledged)")
+    page.wait_for_selector("#undo", state="hidden")
+    page.click("#acknowledge-all")
+    page.get_by_role("button", name="Add a note", exact=True).click()
+    assert page.locator("#notes option").evaluate_all("all => all.map((one) => one.value)") == [
+        "was told",
+        "exempt",
+    ]
+    page.fill("#note", "<b>was told</b>")
+    page.keyboard.press("Enter")
+    page.wait_for_selector("#alerts li .when:has-text('Anna\u2069: \u2068<b>was told</b>')")
     device.end_alert(body)
     page.wait_for_selector("#alerts li .badge:text('Left')")
     page.wait_for_selector(".banner.calm")
-    page.reload()
-    page.wait_for_selector("#alerts li.acknowledged")  # the acknowledgement was stored
+    # The acknowledgement was stored; another name is used from now on.
+    page.evaluate("localStorage.removeItem('mask_patrol_name')")
+    later = page.context.new_page()
+    later.goto(dashboard.address)
+    later.wait_for_selector("#alerts li.acknowledged .when:has-text('Anna')")
+    device.start_alert()
+    later.get_by_role("button", name="Acknowledge the alert of door1").click()
+    later.get_by_role("button", name="Cancel").click()
+    later.wait_for_selector("#name-dialog", state="hidden")
+    assert later.locator("#alerts li.acknowledged").count() == 1
+    later.click("#acknowledge-all")
+    later.fill("#name", "Berta")
+    later.keyboard.press("Enter")
+    later.wait_for_selector("#alerts li.acknowledged .when:has-text('Berta')")
+    later.wait_for_selector("#acknowledges-as:has-text('You acknowledge as Berta.')")
+    later.goto(f"{dashboard.address}/history")
+    assert later.locator("td.note").all_text_contents()[1].startswith("Anna, ")
 
 
 def test_alerts_are_searched_and_filtered(page: Any, dashboard: Dashboard, device: Device) -> None:
@@ -533,7 +560,11 @@ def test_pages_fit_a_phone_with_enough_contrast(
         if path == "/":
             page.wait_for_selector("#alerts li >> nth=1")
             page.click("#alerts li:last-child button")
+            page.fill("#name", "Anna " + 30 * "x")
+            assert_fits(page, "the dialog")
+            page.keyboard.press("Enter")
             page.wait_for_selector("#alerts li.acknowledged")
+            page.wait_for_selector("#undo:has-text('Acknowledged.')")
             page.route("**/acknowledge", lambda route: route.abort())
             page.click("#alerts li:first-child button")
             page.evaluate("scrollTo(0, document.body.scrollHeight)")  # the error must stay visible

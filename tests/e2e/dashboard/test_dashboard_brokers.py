@@ -11,6 +11,7 @@ import urllib.error
 import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import paho.mqtt.client as paho
 import pytest
@@ -213,6 +214,39 @@ def wait_for_alerts(dashboard: Dashboard, count: int) -> None:
     wait_until(lambda: len(dashboard.live_message().get("alerts", [])) == count, f"{count} alerts")
 
 
+def assert_both_show_acknowledgements(one: Dashboard, two: Dashboard) -> None:
+    """Acknowledge an alert at `one`, note something at `two`, and take it back at `one`."""
+    episode = one.live_message()["alerts"][7]["episode"]
+
+    def change(dashboard: Dashboard, path: str, **values: Any) -> Any:
+        body = json.dumps({"episodes": [episode], **values}).encode()
+        request = urllib.request.Request(f"{dashboard.address}/alerts/{path}", body)
+        request.add_header("origin", dashboard.address)
+        with urllib.request.urlopen(request, timeout=20) as answer:
+            return json.load(answer)
+
+    def wait_for(name: str | None, note: str | None) -> None:
+        for each in (one, two):
+            wait_until(
+                lambda each=each: (
+                    (name, note)  # type: ignore[misc]
+                    in [
+                        (alert["acknowledged_by"], alert["note"])
+                        for alert in each.live_message()["alerts"]
+                        if alert["episode"] == episode
+                    ]
+                ),
+                f"{name} and {note} are shown",
+            )
+
+    at_s = change(one, "acknowledge", name="Anna")["at_s"]
+    wait_for("Anna", None)
+    change(two, "note", note="was told")
+    wait_for("Anna", "was told")
+    change(one, "undo", at_s=at_s)
+    wait_for(None, None)
+
+
 def test_alerts_arrive_over_tls_with_a_password(
     restricted: RestrictedMosquitto, tmp_path: Path, authority: Authority
 ) -> None:
@@ -269,6 +303,7 @@ def test_two_dashboards_share_the_events(tmp_path: Path, mosquitto: Mosquitto) -
             client.publish("maskpatrol/door1/events", encoded(start(seq=seq)), qos=1)
         for dashboard in both:
             wait_for_alerts(dashboard, 60)
+        assert_both_show_acknowledgements(*both)
         both[0].stop()
         client.publish("maskpatrol/door1/events", encoded(start(seq=61)), qos=1)
         wait_for_alerts(both[1], 61)

@@ -27,6 +27,8 @@ CHROMIUM_ARGUMENTS = [
     "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
     "--disable-background-networking", "--disable-component-update", "--disable-sync",
 ]  # fmt: skip
+#: The name of the user, for which the live page otherwise asks at the first acknowledgement.
+SET_NAME = "localStorage.setItem('mask_patrol_name', 'Anna');"
 #: Records when the card of each alert first appeared, by this machine's clock.
 RECORD_APPEARANCES = """
 window.appeared = {};
@@ -210,7 +212,7 @@ class Device:
 
 def open_live_page(page: Any, address: str) -> Any:
     """Open the live page and wait until it shows the current state."""
-    page.add_init_script(RECORD_APPEARANCES)
+    page.add_init_script(RECORD_APPEARANCES + SET_NAME)
     page.goto(address)
     page.wait_for_function("() => known.online && known.link.connected")
     return page

@@ -182,7 +182,7 @@ def test_missing_index_is_created(address: str) -> None:
 
 @pytest.fixture
 def add_revision(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
-    """Return a function that gives the migrations a second revision, which adds a column.
+    """Return a function that gives the migrations one more revision, "9999", which adds a column.
 
     Its argument is one more statement of that revision.
     """
@@ -190,15 +190,15 @@ def add_revision(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..
     def add(statement: str = "pass") -> None:
         scripts = tmp_path / "migrations"
         shutil.copytree(migrate.SCRIPTS, scripts, ignore=shutil.ignore_patterns("__pycache__"))
-        (scripts / "versions" / "r0002_note.py").write_text(
+        (scripts / "versions" / "r9999_note.py").write_text(
             "import sqlalchemy as sa\nfrom alembic import op\n"
-            'revision, down_revision = "0002", "0001"\n'
+            f'revision, down_revision = "9999", "{migrate.REVISIONS[-1]}"\n'
             "def upgrade():\n"
             '    note = sa.Column("note", sa.String(9), server_default="none")\n'
             f'    op.add_column("dashboards", note)\n    {statement}\n'
         )
         monkeypatch.setattr(migrate, "SCRIPTS", scripts)
-        monkeypatch.setattr(migrate, "REVISIONS", ("0001", "0002"))
+        monkeypatch.setattr(migrate, "REVISIONS", (*migrate.REVISIONS, "9999"))
 
     return add
 
@@ -213,7 +213,7 @@ def test_later_revision_is_applied(
         open_database(address).dispose()
     add_revision()
     engine = open_database(address)
-    assert revision(engine) == "0002"
+    assert revision(engine) == "9999"
     with engine.connect() as db:
         assert db.execute(sa.text("SELECT name, note FROM dashboards")).all() == [("one", "none")]
     engine.dispose()

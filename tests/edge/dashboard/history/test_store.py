@@ -84,6 +84,25 @@ def test_first_acknowledgement_counts(engine: sa.Engine) -> None:
     assert store.acknowledge_alerts(["nobody"], NOW_S) == []
 
 
+def test_acknowledgement_is_taken_back_by_its_time(engine: sa.Engine) -> None:
+    store, history = HistoryStore(engine), HistoryQueries(engine)
+    own, other, later = [message(seq=number, at_s=NOW_S + number) for number in (1, 2, 3)]
+    store.write_events([own, other, later], NOW_S)
+    store.acknowledge_alerts([other.episode], NOW_S + 1, "Berta")
+    episodes = [own.episode, other.episode]
+    rows = store.acknowledge_alerts(episodes, NOW_S + 2.125, "Anna")
+    assert {row["acknowledged_by"] for row in rows} == {"Anna", "Berta"}
+    store.set_note([*episodes, later.episode], "was told")
+    rows = store.undo_acknowledgement(episodes, NOW_S + 2.125)
+    found = {row["episode"]: (row["acknowledged_by"], row["note"]) for row in rows}
+    assert found == {own.episode: (None, None), other.episode: ("Berta", "was told")}
+    # Only acknowledged alerts have a note; other dashboards read each change.
+    (row,) = history.alert_page(DAY, 1)
+    assert (row["episode"], row["note"]) == (later.episode, None)
+    assert len(history.recently_updated_alerts(60.0, 10)) == 3
+    assert store.set_note([other.episode], "")[0]["note"] is None
+
+
 def test_figures_are_added_once(engine: sa.Engine) -> None:
     store, history = HistoryStore(engine), HistoryQueries(engine)
     row = {
