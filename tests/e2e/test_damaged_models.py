@@ -177,7 +177,8 @@ def reload_mutations(
         return sum(message.startswith("READY=1") for message in messages) >= times
 
     log = folder / "log"
-    with MjpegCamera([frame_at(BARE_S)]) as camera, log.open("w") as out:
+    pictures = [frame_at(BARE_S), frame_at(BARE_S + 0.5)]  # a camera with one picture is frozen
+    with MjpegCamera(pictures) as camera, log.open("w") as out:
         process = subprocess.Popen(
             command(("run", "--config", config, "--source", camera.url)),
             env={**environment(folder), "NOTIFY_SOCKET": str(folder / "notify")},
