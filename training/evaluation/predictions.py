@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import math
 from collections.abc import Mapping, Sequence
 from itertools import chain
 from pathlib import Path
@@ -33,9 +32,10 @@ class Predictions:
 
     `width_px` (n,): width of the annotated face, or of the picture if it has no box. `luma` (n,):
     mean grey value of the crop, 0 to 255. `skin_angle` (n,): individual typology angle, in
-    degrees, or NaN in grey pictures. `source` (n,): index into `sources`, the names of the data
-    sets. `altered`: by the name of an alteration of `altered_faces`, the scores (n, labels) of the
-    altered faces, with NaN where a face cannot be altered; empty if they were not scored.
+    degrees, or NaN if unknown. `is_grey` (n,): whether the picture has no colour. `source` (n,):
+    index into `sources`, the names of the data sets. `altered`: by the name of an alteration of
+    `altered_faces`, the scores (n, labels) of the altered faces, with NaN where a face cannot be
+    altered; empty if they were not scored.
     """
 
     labels: tuple[str, ...]
@@ -45,6 +45,7 @@ class Predictions:
     width_px: Floats
     luma: Floats
     skin_angle: Floats
+    is_grey: npt.NDArray[np.bool_]
     source: Ints
     altered: Mapping[str, Floats] = dataclasses.field(default_factory=dict)
 
@@ -77,6 +78,7 @@ class Predictions:
             width_px=self.width_px[chosen],
             luma=self.luma[chosen],
             skin_angle=self.skin_angle[chosen],
+            is_grey=self.is_grey[chosen],
             source=self.source[chosen],
             altered={name: scores[chosen] for name, scores in self.altered.items()},
         )
@@ -97,6 +99,7 @@ def pool(several: Sequence[Predictions]) -> Predictions:
         np.concatenate([each.width_px for each in several]),
         np.concatenate([each.luma for each in several]),
         np.concatenate([each.skin_angle for each in several]),
+        np.concatenate([each.is_grey for each in several]),
         np.concatenate([each.source + int(s) for each, s in zip(several, starts, strict=False)]),
         {
             name: np.concatenate([each.altered[name] for each in several])
@@ -136,7 +139,7 @@ def collect_predictions(
     well, which takes up to eight times as long. Raises UserError as `decode_samples`.
     """
     scored: list[Sample] = []
-    measures: list[tuple[float, float, float]] = []
+    measures: list[tuple[float, float, float, float]] = []
     rows: list[tuple[str, int]] = []  # what each row of the scores is: an alteration of a face
 
     def pairs() -> LabelledImages:
@@ -157,7 +160,7 @@ def collect_predictions(
     }
     for (name, index), own in zip(rows, found, strict=True):
         scores[name][index] = own
-    widths, lumas, angles = np.array(measures, np.float32).reshape(-1, 3).T
+    widths, lumas, angles, grey = np.array(measures, np.float32).reshape(-1, 4).T
     return Predictions(
         scorer.labels,
         (data.name,),
@@ -166,16 +169,17 @@ def collect_predictions(
         widths,
         lumas,
         angles,
+        grey > 0,
         np.zeros(len(scored), np.int64),
         scores,
     )
 
 
-def _measures(sample: Sample, image: Pixels) -> tuple[float, float, float]:
-    """Return the width, the mean grey value, and the skin angle of a face."""
+def _measures(sample: Sample, image: Pixels) -> tuple[float, float, float, float]:
+    """Return the width, the mean grey value and the skin angle of a face, and 1 if it is grey."""
     crop = evaluation_crop(sample, image)
     assert crop is not None
     box = sample.box_px or sample.found_px
     width = image.shape[1] if box is None else box[2]
     luma = float(cv2.cvtColor(crop, cv2.COLOR_RGB2GRAY).mean())
-    return width, luma, math.nan if is_grey(crop) else skin_angle(crop)
+    return width, luma, skin_angle(crop), float(is_grey(crop))

@@ -139,10 +139,9 @@ def _alterations(predictions: Predictions, group: str) -> dict[str, _Faces]:
             [(each.box_px or each.found_px) is not None for each in predictions.samples], np.bool_
         )
         return {"box as the detector draws it": _Faces(predictions.scores, boxed), **altered}
-    grey = np.isnan(predictions.skin_angle)
     return {
-        "photographed in colour": _Faces(predictions.scores, ~grey),
-        "photographed in grey": _Faces(predictions.scores, grey),
+        "photographed in colour": _Faces(predictions.scores, ~predictions.is_grey),
+        "photographed in grey": _Faces(predictions.scores, predictions.is_grey),
         **altered,
     }
 

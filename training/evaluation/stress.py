@@ -41,7 +41,7 @@ from training.data.progress import sample_progress, subsample
 from training.data.splits import Split
 from training.evaluation.altered_faces import INFRARED
 from training.evaluation.scorers import Scorer, load_scorer
-from training.evaluation.skin_tone import SKIN_TONES, is_grey, skin_angle
+from training.evaluation.skin_tone import SKIN_TONES, skin_angle
 from training.network.model import SIZE_PX
 
 Rng = np.random.Generator
@@ -169,7 +169,7 @@ def _result(scorer: Scorer, crops: list[tuple[Sample, Pixels]], name: str) -> Co
 def _results_by_skin_tone(
     scorer: Scorer, crops: list[tuple[Sample, Pixels]]
 ) -> Iterator[ConditionResult]:
-    bare = [pair for pair in crops if pair[0].label == ALERT_LABEL and not is_grey(pair[1])]
+    bare = [pair for pair in crops if pair[0].label == ALERT_LABEL]
     angles = np.array([skin_angle(crop) for _, crop in bare])
     for name, low, high in SKIN_TONES:
         chosen = [pair for pair, angle in zip(bare, angles, strict=True) if low <= angle < high]

@@ -19,7 +19,7 @@ SLICE_TITLES = {
     "source": "by data set",
     "width": "by width of the face (of the picture, where it is a crop)",
     "brightness": "by brightness of the face (mean grey value, of 255)",
-    "skin": "by skin tone of bare faces (individual typology angle between eyes and nose, degrees)",
+    "skin": "by skin tone of bare faces (individual typology angle of the skin, degrees)",
     "colour": "by colour (the same faces with their colours changed)",
     "framing": "by framing (the same boxed faces with another box of the detector)",
     "kind": "by how MaskedFace-Net's mask is worn",

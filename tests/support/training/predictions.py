@@ -33,6 +33,7 @@ def predictions(
         np.array(width_px or [100.0] * count, np.float32),
         np.array(luma or [120.0] * count, np.float32),
         np.full(count, 30.0, np.float32),
+        np.zeros(count, np.bool_),
         np.zeros(count, np.int64),
     )
 

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import math
+
 import cv2
 import numpy as np
 import pytest
 
 from edge.common.arrays import Pixels
 from training.augmentation.colour import to_grey
-from training.evaluation.skin_tone import SKIN_TONES, is_grey, skin_angle
+from training.evaluation.skin_tone import SKIN_TONES, is_grey, looks_dark, skin_angle
 
 
 def face(red: int, green: int, blue: int) -> Pixels:
@@ -21,6 +23,23 @@ def face(red: int, green: int, blue: int) -> Pixels:
 def test_lighter_skin_has_a_larger_angle(crop: Pixels, tone: int) -> None:
     _, low, high = SKIN_TONES[tone]
     assert low <= skin_angle(crop) < high
+
+
+def test_sunglasses_and_shade_do_not_count_as_dark_skin() -> None:
+    crop = face(235, 200, 180)
+    crop[30:52] = (25, 24, 28)
+    assert skin_angle(crop) == skin_angle(face(235, 200, 180))
+
+
+@pytest.mark.parametrize(
+    "covered",
+    [face(40, 40, 45), face(30, 90, 80), face(120, 120, 120)],
+    ids=["hair", "a cap", "a grey picture"],
+)
+def test_tone_is_unknown_without_skin(covered: Pixels) -> None:
+    covered[:, 60:] = (90, 60, 45)
+    assert math.isnan(skin_angle(covered))
+    assert not looks_dark(covered)
 
 
 def test_compressed_grey_picture_is_grey() -> None:

@@ -14,7 +14,7 @@ from tests.support.cli_process import error_line
 from tests.support.training import datasets
 from tests.support.training.evaluate_command import MODEL
 from training.cli import main
-from training.evaluation.stress import BARE_FACES_ONLY, CONDITIONS, skin_angle
+from training.evaluation.stress import BARE_FACES_ONLY, CONDITIONS
 from training.network.model import SIZE_PX
 
 
@@ -47,17 +47,6 @@ def test_dim_is_darker_and_small_is_coarser() -> None:
     assert details == sorted(details, reverse=True)
     grey = shown("grey")
     assert (grey == grey[:, :, :1]).all()
-
-
-@pytest.mark.parametrize(
-    ("colour", "low", "high"),
-    [((238, 205, 180), 41, 91), ((190, 150, 115), 10, 41), ((90, 60, 45), -90, 10)],
-)
-def test_skin_angle_separates_light_from_dark(
-    colour: tuple[int, int, int], low: float, high: float
-) -> None:
-    crop = np.full((SIZE_PX, SIZE_PX, 3), colour, np.uint8)
-    assert low <= skin_angle(crop) < high
 
 
 @pytest.mark.slow
