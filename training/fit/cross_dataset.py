@@ -39,6 +39,7 @@ from training.data.splits import Split
 from training.fit.left_out import run_left_out
 from training.fit.prepare import CropSet, prepare_beside, read_crops, read_held_out
 from training.fit.run_paths import RunPaths
+from training.fit.sampling_options import add_draw_options, check_draws, parse_draws
 from training.fit.training_loop import predict, train
 from training.fit.training_run import check_start, load_start
 from training.network.model import NET_NAMES
@@ -110,6 +111,7 @@ def add_cross_options(parser: argparse.ArgumentParser) -> None:
         help="training steps of each network, rounded up to whole epochs; a step is a batch of 128"
         " faces (default: %(default)s)",
     )
+    add_draw_options(parser)
     add_limit_option(parser)
     add_seed_option(parser, "the initial weights, the order of the faces, and augmentation")
     parser.add_argument(
@@ -127,13 +129,19 @@ def add_cross_options(parser: argparse.ArgumentParser) -> None:
 def run_cross(options: argparse.Namespace) -> int:
     """Train and test the networks, print a Markdown table, and write the results."""
     check_distinct(options.data)
+    base_config = TrainConfig(
+        limit=options.limit,
+        seed=options.seed,
+        classes=options.classes,
+        net=options.net,
+        draws=parse_draws(options.draws),
+        put_on=options.put_on,
+    )
     if options.left_out is not None:
-        return run_left_out(options)
+        return run_left_out(options, base_config)
     labels = LABELS[options.classes]
     datasets = read_datasets(options.data, labels)
-    base_config = TrainConfig(
-        limit=options.limit, seed=options.seed, classes=options.classes, net=options.net
-    )
+    check_draws(base_config.draws, (data.name for data in datasets))
     check_start(options.start, base_config)
     for data in datasets:
         check_classes([data], Split.TRAIN, labels)

@@ -29,6 +29,7 @@ from training.fit.epochs import save_model
 from training.fit.held_out_scores import held_out_scores
 from training.fit.prepare import HeldOut, prepare_beside, read_crops, read_held_out_of_all
 from training.fit.run_paths import RunPaths
+from training.fit.sampling_options import check_draws
 from training.fit.score_calibration import calibrate
 from training.fit.training_loop import train
 from training.fit.training_run import check_start, load_start
@@ -37,15 +38,13 @@ from training.network.model import MODEL_NAME
 RESULTS_NAME = "left-out.json"
 
 
-def run_left_out(options: argparse.Namespace) -> int:
+def run_left_out(options: argparse.Namespace, config: TrainConfig) -> int:
     """Train and evaluate a network for each data set; print a table, and write the reports."""
     labels = LABELS[options.classes]
     if len(options.data) < 2:
         raise UsageError("--left-out: give two or more data sets, which are left out in turn")
     datasets = read_datasets(options.data, labels)
-    config = TrainConfig(
-        limit=options.limit, seed=options.seed, classes=options.classes, net=options.net
-    )
+    check_draws(config.draws, (data.name for data in datasets))
     check_start(options.start, config)
     left_out = _chosen(options.left_out, datasets)
     for data in left_out:  # all checks come before the first training

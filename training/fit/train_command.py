@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from edge.common.errors import UsageError, UserError
+from edge.common.errors import UserError
 from edge.inference.model_file import digest
 from training.common.train_config import TrainConfig
 from training.data.command_options import (
@@ -18,6 +18,7 @@ from training.data.command_options import (
     positive_float,
     share,
 )
+from training.fit.sampling_options import add_draw_options, parse_draws
 from training.network.model import NET_NAMES
 
 
@@ -81,15 +82,7 @@ def _add_model_options(parser: argparse.ArgumentParser, defaults: TrainConfig) -
 def _add_sampling_options(parser: argparse.ArgumentParser, defaults: TrainConfig) -> None:
     add_limit_option(parser)
     add_no_face_option(parser, "which must not cause alerts")
-    parser.add_argument(
-        "--draws",
-        action="append",
-        default=[],
-        metavar="NAME=NUMBER",
-        help="how often each face of the data set NAME (its folder's name) is drawn in an epoch;"
-        " may be repeated"
-        f" (default: {defaults.annotated_draws:g} for boxed faces, 1 for other faces)",
-    )
+    add_draw_options(parser)
     parser.add_argument(
         "--dark-draws",
         type=positive_float,
@@ -105,14 +98,6 @@ def _add_sampling_options(parser: argparse.ArgumentParser, defaults: TrainConfig
         metavar="SHARE",
         help="0: every face has the same weight; 1: every label of a data set has the same total"
         " weight; values between are intermediate (default: %(default)s)",
-    )
-    parser.add_argument(
-        "--put-on",
-        type=share,
-        default=defaults.put_on,
-        metavar="SHARE",
-        help="share of the samples of bare faces, except boxed ones, on which the mask of another"
-        " face is drawn, worn correctly, incorrectly, or as a collar (default: %(default)s)",
     )
     parser.add_argument(
         "--corrections",
@@ -134,7 +119,7 @@ def run_train(options: argparse.Namespace) -> int:
         limit=options.limit,
         classes=options.classes,
         net=options.net,
-        draws=_parse_draws(options.draws),
+        draws=parse_draws(options.draws),
         dark_draws=options.dark_draws,
         learning_rate=options.learning_rate,
         put_on=options.put_on,
@@ -146,22 +131,6 @@ def run_train(options: argparse.Namespace) -> int:
         keep_last=options.keep_last,
     )
     return run_training(options, config)
-
-
-def _parse_draws(arguments: list[str]) -> dict[str, float]:
-    draws = {}
-    for argument in arguments:
-        name, _, number = argument.partition("=")
-        try:
-            draws[name] = float(number)
-        except ValueError:
-            draws[name] = -1.0
-        if not 0 < draws[name] <= 100:
-            raise UsageError(
-                f"--draws {argument}: expected NAME=NUMBER with a NUMBER above 0 and up to 100,"
-                " such as scenes=3"
-            )
-    return draws
 
 
 def _digest(path: Path | None, description: str) -> str:

@@ -25,6 +25,7 @@ from training.fit.held_out_metrics import test_split_metrics
 from training.fit.negative_crops import no_face_pictures
 from training.fit.prepare import Prepared, prepare
 from training.fit.run_paths import RunPaths, recorded_run, run_paths
+from training.fit.sampling_options import check_draws
 from training.fit.score_calibration import calibrate
 from training.fit.thresholds import choose_thresholds
 from training.fit.training_loop import train
@@ -57,12 +58,7 @@ def run_training(options: argparse.Namespace, config: TrainConfig) -> int:
     known = [data.name for data in datasets]
     if options.no_face is not None:
         known.append(options.no_face.resolve().name)
-    unknown = set(config.draws) - set(known)
-    if unknown:
-        names = ", ".join(known)
-        raise UsageError(
-            f"--draws: there is no data set {', '.join(sorted(unknown))}; the data sets are {names}"
-        )
+    check_draws(config.draws, known)
     paths = run_paths(options.out, options.run_folder, MODEL_NAME)
     if task is None or task.is_chief:
         paths.check_start(config, options.resume, options.fresh)

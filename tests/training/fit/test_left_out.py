@@ -94,3 +94,16 @@ def test_single_data_set_cannot_be_left_out(
     command = ["cross", "--left-out", "--data", str(tmp_path), "--out", str(tmp_path / "out")]
     assert main(command) == 2
     assert "give two or more data sets" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("left_out", [["--left-out"], []])
+def test_unknown_data_set_in_draws_is_named(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], left_out: list[str]
+) -> None:
+    folders = [
+        datasets.voc(tmp_path / name, {f"{name}{n}": FACES for n in range(2)})
+        for name in ("scenes", "others")
+    ]
+    command = ["cross", *left_out, "--classes", "3", "--draws", "doors=2", "--data"]
+    assert main([*command, *map(str, folders), "--out", str(tmp_path / "out")]) == 2
+    assert "there is no data set doors; the data sets are scenes, others" in capsys.readouterr().err
