@@ -285,7 +285,7 @@ $(VENV)/.venv:
 
 $(VENV)/.edge: $(VENV)/.venv pyproject.toml
 	@echo "Installing the daemon into $(VENV) (once; about 400 MB) …"
-	@$(call writable,$(VENV)); $(PIP) --editable '.[broker]'
+	@$(call writable,$(VENV)); $(PIP) --editable '.[broker,gpio]'
 	@touch $@
 
 $(VENV)/.bench: $(VENV)/.edge

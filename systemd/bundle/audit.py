@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from bundle.errors import BundleError
-from bundle.wheels import PYTHONS, Target
+from bundle.wheels import PYTHONS, Target, plain_requirements, read_lock
 
 #: Exit codes: vulnerabilities are known; some packages could not be checked.
 VULNERABLE, NOT_CHECKED = 1, 2
@@ -51,15 +51,16 @@ def audit(lock: Path) -> Report:
 
     Raises BundleError if pip-audit or the advisory service cannot be reached.
     """
-    result = subprocess.run(
-        [
-            sys.executable, "-m", "pip_audit", "--format=json", "--progress-spinner=off",
-            "--require-hashes", "--disable-pip", f"--requirement={lock}",
-        ],
-        capture_output=True,
-        text=True,
-        check=False,
-    )  # fmt: skip
+    with plain_requirements(read_lock(lock)) as file:
+        result = subprocess.run(
+            [
+                sys.executable, "-m", "pip_audit", "--format=json", "--progress-spinner=off",
+                "--require-hashes", "--disable-pip", f"--requirement={file}",
+            ],
+            capture_output=True,
+            text=True,
+            check=False,
+        )  # fmt: skip
     if not result.stdout.strip():
         reason = (result.stderr.strip().splitlines() or ["pip-audit has printed nothing"])[-1]
         raise BundleError(f"pip-audit cannot ask the advisory service of PyPI: {reason:.200}")

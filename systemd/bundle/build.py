@@ -20,7 +20,7 @@ from pathlib import Path
 from bundle.errors import BundleError
 from bundle.pip_environment import pip_environment
 from bundle.wheel_file import normalise_wheel
-from bundle.wheels import MACHINES, ROOT, SYSTEMD, Pin, Target, fetch_wheels, read_lock, sha256
+from bundle.wheels import MACHINES, ROOT, SYSTEMD, Pin, Target, fetch_wheels, pins_for, sha256
 
 #: Files and folders from which the wheel of Mask Patrol is built.
 SOURCES = ("edge", "convert", "training", "models", "pyproject.toml", "README.md", "LICENSE")
@@ -108,7 +108,7 @@ def fill_folder(folder: Path, machine: str, pythons: Iterable[str], own_wheel: P
         wheel_folder.mkdir(parents=True)
         for wheel in [*wheels, own_wheel]:
             shutil.copy(wheel, wheel_folder)
-        text = requirements(read_lock(target.lock), wheels, own_wheel)
+        text = requirements(pins_for(target), wheels, own_wheel)
         (folder / f"requirements-{python}.txt").write_text(text, encoding="utf-8", newline="\n")
     for name in ("units", "storage"):
         shutil.copytree(SYSTEMD / name, folder / name)

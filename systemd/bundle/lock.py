@@ -16,17 +16,19 @@ from bundle.wheels import MACHINES, PYTHONS, ROOT, Target, download, sha256
 
 #: The extras that are installed on a device. The extra `broker`, an embedded broker for first
 #: trials, is not installed.
-EXTRAS = ("metrics", "dashboard")
+EXTRAS = ("metrics", "dashboard", "gpio")
 #: Further requirements. A device may have no pip, so the bundle includes it. uv ignores upper
 #: bounds on the Python version, and backports-strenum 1.3 only supports Python up to 3.10.
 FURTHER_REQUIREMENTS = "pip\nbackports-strenum<1.3\n"
 
 
-def resolve(python: str) -> list[str]:
-    """Return `name==version` of all packages for `python`; raises BundleError, also when the
-    versions differ between architectures."""
+def resolve(python: str) -> dict[str, tuple[str, ...]]:
+    """Return the machines that need each `name==version` for `python`.
+
+    Raises BundleError, also when the versions differ between the machines.
+    """
     version = f"{python[2]}.{python[3:]}"
-    resolved = []
+    machines: dict[str, tuple[str, ...]] = {}
     for machine in MACHINES:
         command = [
             sys.executable, "-m", "uv", "pip", "compile", "--quiet", "--no-header", "--no-annotate",
@@ -44,10 +46,12 @@ def resolve(python: str) -> list[str]:
         )
         if result.returncode:
             raise BundleError(f"uv cannot resolve for {python}: {result.stderr.strip()}")
-        resolved.append(result.stdout.split())
-    if any(other != resolved[0] for other in resolved):
+        for pin in result.stdout.split():
+            machines[pin] = (*machines.get(pin, ()), machine)
+    names = [pin.partition("==")[0] for pin in machines]
+    if len(set(names)) < len(names):
         raise BundleError(f"{python} would get different versions on {' and '.join(MACHINES)}")
-    return resolved[0]
+    return dict(sorted(machines.items(), key=lambda item: item[0].split("==")))
 
 
 def lock_text(python: str) -> str:
@@ -60,7 +64,7 @@ def lock_text(python: str) -> str:
     for machine in MACHINES:
         target = Target(python, machine)
         target.folder.mkdir(parents=True, exist_ok=True)
-        for pin in pins:
+        for pin in (pin for pin, machines in pins.items() if machine in machines):
             download([pin], target, target.folder)
             name, version = pin.replace("-", "_").split("==")
             (wheel,) = (
@@ -70,16 +74,21 @@ def lock_text(python: str) -> str:
             )
             if (digest := sha256(wheel)) not in digests[pin]:
                 digests[pin].append(digest)
-    return format_lock(python, digests)
+    only = {pin: machines[0] for pin, machines in pins.items() if len(machines) < len(MACHINES)}
+    return format_lock(python, digests, only)
 
 
-def format_lock(python: str, digests: dict[str, list[str]]) -> str:
-    """Return a lock file for `python` with the digests of each `name==version`."""
+def format_lock(python: str, digests: dict[str, list[str]], only: dict[str, str]) -> str:
+    """Return a lock file for `python` with the digests of each `name==version`.
+
+    `only` contains the machine of those that one machine alone needs.
+    """
     lines = [
         f"# Python {python[2]}.{python[3:]} on {', '.join(MACHINES)}: `make lock` writes this."
     ]
     for pin, accepted in digests.items():
-        lines.append(" \\\n    ".join([pin, *(f"--hash=sha256:{digest}" for digest in accepted)]))
+        marked = f'{pin} ; platform_machine == "{only[pin]}"' if pin in only else pin
+        lines.append(" \\\n    ".join([marked, *(f"--hash=sha256:{each}" for each in accepted)]))
     return "\n".join(lines) + "\n"
 
 

@@ -1,7 +1,8 @@
 """The wheels that a device needs: pinned in `systemd/lock/`, downloaded into a cache.
 
 A lock file is a requirements file for pip. It lists `name==version` and the SHA-256 of the wheel
-for each architecture. pip can download wheels for an architecture other than this machine's.
+for each architecture; a package for one architecture alone has a marker. pip can download wheels
+for an architecture other than this machine's.
 """
 
 from __future__ import annotations
@@ -10,7 +11,9 @@ import hashlib
 import re
 import subprocess
 import sys
-from collections.abc import Iterable
+import tempfile
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -61,11 +64,15 @@ class Target:
 
 @dataclass(frozen=True)
 class Pin:
-    """A package in a lock file, and the accepted digests of its wheel."""
+    """A package in a lock file, and the accepted digests of its wheel.
+
+    `machine` is the only architecture that needs it, empty if all do.
+    """
 
     name: str
     version: str
     hashes: frozenset[str]
+    machine: str = ""
 
 
 def read_lock(path: Path) -> list[Pin]:
@@ -75,7 +82,9 @@ def read_lock(path: Path) -> list[Pin]:
     pins = []
     for line in filter(str.strip, lines):
         match = re.fullmatch(
-            r"(?P<name>[A-Za-z0-9._-]+)==(?P<version>\S+)(?P<hashes>(\s+--hash=sha256:[0-9a-f]{64})+)",
+            r"(?P<name>[A-Za-z0-9._-]+)==(?P<version>[^\s;]+)"
+            r"""(\s*;\s*platform_machine == ["'](?P<machine>\w+)["'])?"""
+            r"(?P<hashes>(\s+--hash=sha256:[0-9a-f]{64})+)",
             line.strip(),
         )
         if match is None:
@@ -84,8 +93,26 @@ def read_lock(path: Path) -> list[Pin]:
                 " make lock writes the file again"
             )
         hashes = frozenset(re.findall(r"sha256:([0-9a-f]{64})", match["hashes"]))
-        pins.append(Pin(match["name"], match["version"], hashes))
+        pins.append(Pin(match["name"], match["version"], hashes, match["machine"] or ""))
     return pins
+
+
+def pins_for(target: Target) -> list[Pin]:
+    """Return the packages in the lock file of `target` that its machine needs."""
+    return [pin for pin in read_lock(target.lock) if pin.machine in ("", target.machine)]
+
+
+@contextmanager
+def plain_requirements(pins: Iterable[Pin]) -> Iterator[Path]:
+    """Write a requirements file without markers, which pip would evaluate for this machine."""
+    lines = []
+    for pin in pins:
+        digests = " ".join(f"--hash=sha256:{digest}" for digest in sorted(pin.hashes))
+        lines.append(f"{pin.name}=={pin.version} {digests}\n")
+    with tempfile.NamedTemporaryFile("w", suffix=".txt", encoding="utf-8") as file:
+        file.writelines(lines)
+        file.flush()
+        yield Path(file.name)
 
 
 def sha256(path: Path) -> str:
@@ -107,10 +134,11 @@ def cached_wheels(pins: Iterable[Pin], folder: Path) -> dict[Pin, Path]:
 def fetch_wheels(target: Target) -> list[Path]:
     """Return the wheels of `target` in the order of its lock file, downloading those that are not
     in the cache; raises BundleError."""
-    pins = read_lock(target.lock)
+    pins = pins_for(target)
     target.folder.mkdir(parents=True, exist_ok=True)
     if len(cached_wheels(pins, target.folder)) < len(pins):
-        download(["--require-hashes", f"--requirement={target.lock}"], target, target.folder)
+        with plain_requirements(pins) as file:
+            download(["--require-hashes", f"--requirement={file}"], target, target.folder)
     wheels = cached_wheels(pins, target.folder)
     if missing := [f"{pin.name} {pin.version}" for pin in pins if pin not in wheels]:
         raise BundleError(

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 from bundle.lock import EXTRAS, format_lock
-from bundle.wheels import PYTHONS, Target, read_lock
+from bundle.wheels import PYTHONS, Pin, Target, pins_for, plain_requirements, read_lock
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
@@ -34,6 +34,23 @@ def test_lock_satisfies_pyproject(python: str) -> None:
 def test_written_lock_is_read_back(tmp_path: Path) -> None:
     digests = {"a==1": ["0" * 64, "1" * 64], "b-c==2.0": ["2" * 64]}
     path = tmp_path / "cp311.txt"
-    path.write_text(format_lock("cp311", digests))
-    pins = {f"{pin.name}=={pin.version}": sorted(pin.hashes) for pin in read_lock(path)}
-    assert pins == digests
+    path.write_text(format_lock("cp311", digests, {"b-c==2.0": "aarch64"}))
+    pins = read_lock(path)
+    assert {f"{pin.name}=={pin.version}": sorted(pin.hashes) for pin in pins} == digests
+    assert [pin.machine for pin in pins] == ["", "aarch64"]
+
+
+def test_package_for_one_machine_is_left_out_for_the_others() -> None:
+    """lgpio switches the pins of a Raspberry Pi; it has no wheel for each Python on a PC."""
+    for python in PYTHONS:
+        names = [
+            {pin.name for pin in pins_for(Target(python, machine))}
+            for machine in ("aarch64", "x86_64")
+        ]
+        assert names[0] - names[1] == {"lgpio" if python == "cp311" else "adafruit-lgpio"}
+
+
+def test_marker_is_not_for_the_machine_that_downloads(tmp_path: Path) -> None:
+    pins = [Pin("a", "1", frozenset({"0" * 64}), "another")]
+    with plain_requirements(pins) as file:
+        assert file.read_text() == f"a==1 --hash=sha256:{'0' * 64}\n"
