@@ -545,6 +545,7 @@ activate() {
     done
     put "$kept/units/journald.conf" "$JOURNALD/50-mask-patrol.conf"
     put "$kept/units/mask-patrol.rules" "$UDEV/60-mask-patrol.rules"
+    allow_pins
     # Old releases do not contain these files. If an old release is activated, the files of the
     # newer release stay; they also work with old releases.
     if [ -d "$kept/storage" ]; then
@@ -564,6 +565,54 @@ activate() {
     warn_about_shared_account
 }
 
+# Lets the daemons use the pins of the board, if their settings name any, and no daemon otherwise.
+allow_pins() {
+    first_pins=$(pins_of mask-patrol) further_pins=none
+    for name in $(cameras); do
+        case $(pins_of "$name") in
+        used) further_pins=used ;;
+        unknown) if [ "$further_pins" = none ]; then further_pins=unknown; fi ;;
+        esac
+    done
+    use_drop_in "$first_pins" gpio.conf mask-patrol.service
+    use_drop_in "$further_pins" gpio@.conf mask-patrol@.service
+    case $first_pins$further_pins in
+    *used*)
+        if ! getent group gpio >/dev/null; then groupadd --system gpio; fi
+        put "$kept/units/gpio.rules" "$UDEV/60-mask-patrol-gpio.rules"
+        ;;
+    nonenone) rm -f "$UDEV/60-mask-patrol-gpio.rules" ;;
+    esac
+}
+
+# use_drop_in used|none|unknown FILE UNIT: installs or removes a drop-in.
+use_drop_in() {
+    case $1 in
+    used) put "$kept/units/$2" "$UNITS/$3.d/gpio.conf" ;;
+    none)
+        if [ -e "$UNITS/$3.d/gpio.conf" ]; then
+            change
+            rm -f "$UNITS/$3.d/gpio.conf"
+        fi
+        ;;
+    esac
+}
+
+# pins_of NAME: prints `used` if the settings of the camera NAME name a pin, `none` if they do not, or
+# `unknown` if they cannot be read: then the service reports why.
+pins_of() {
+    "$release/bin/python" -P - "$ETC/$1.toml" <<'PYTHON' 2>/dev/null || echo unknown
+import sys
+from pathlib import Path
+
+from edge.config.settings import load_settings
+
+path = Path(sys.argv[1])
+outputs = load_settings(path).output if path.exists() else ()
+print("used" if any(output.pin is not None for output in outputs) else "none")
+PYTHON
+}
+
 # Makes systemd, journald, and udev read the installed files.
 reload_system() {
     systemctl daemon-reload
@@ -571,7 +620,7 @@ reload_system() {
     if command -v udevadm >/dev/null; then
         # In a container, udev does not run.
         udevadm control --reload 2>/dev/null || true
-        udevadm trigger --subsystem-match=leds 2>/dev/null || true
+        udevadm trigger --subsystem-match=leds --subsystem-match=gpio 2>/dev/null || true
     fi
 }
 
@@ -794,7 +843,8 @@ uninstall() {
         if [ -e "$data" ]; then chown -R root:root "$data"; fi
     done
     remove_units mask-patrol-clock.timer mask-patrol-clock.service mask-patrol-data.service
-    rm -f "$JOURNALD/50-mask-patrol.conf" "$UDEV/60-mask-patrol.rules" "$COMMAND"
+    rm -f "$JOURNALD/50-mask-patrol.conf" "$UDEV/60-mask-patrol.rules" \
+        "$UDEV/60-mask-patrol-gpio.rules" "$COMMAND"
     rm -rf "$READ_ONLY" "$LIB"
     rm -f "$RESTART_PENDING"
     rm -rf "$PREFIX" /var/cache/mask-patrol /var/log/mask-patrol /run/mask-patrol \

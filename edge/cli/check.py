@@ -42,6 +42,7 @@ from edge.mqtt.embedded_broker import embedded_broker
 from edge.mqtt.payloads import Topics
 from edge.outbox.file_place import files_of
 from edge.outbox.tables import LockedError
+from edge.outputs.check_outputs import check_outputs
 from edge.tracking.zone import Zone
 
 #: How long the broker may take to return a message; in a working network it takes milliseconds.
@@ -82,6 +83,8 @@ def run_checks(
         ("outbox", lambda: _check_outbox(settings)),
         ("broker", lambda: _check_broker(settings)),
     )
+    if settings.output:
+        checks += (("outputs", lambda: check_outputs(settings.output, _daemon_runs(settings))),)
     for part, check in checks:
         try:
             yield CheckResult(part, True, check())
@@ -160,6 +163,17 @@ def _check_outbox(settings: Settings) -> str:
         return f"{outbox.path}, {outbox.depth()} events waiting"
     finally:
         outbox.close()
+
+
+def _daemon_runs(settings: Settings) -> bool:
+    """Whether a daemon with the same outbox runs, which then has the pins."""
+    try:
+        open_outbox(settings).close()
+    except LockedError:
+        return True
+    except (UserError, OSError):
+        return False
+    return False
 
 
 def _check_broker(settings: Settings) -> str:

@@ -16,6 +16,7 @@ from edge.bench.command import add_bench
 from edge.cli.broker_commands import add_broker
 from edge.cli.camera_commands import add_camera
 from edge.cli.command_parser import Commands, add_command
+from edge.cli.output_commands import add_outputs
 from edge.cli.service_commands import add_status, add_update
 from edge.common.errors import UsageError, UserError
 from edge.common.hidden_passwords import (
@@ -112,6 +113,7 @@ def _parser() -> argparse.ArgumentParser:
     add_update(commands)
     add_camera(commands, _host_and_port)
     add_broker(commands)
+    add_outputs(commands, _add_common)
     add_bench(commands, _add_common)
     add_dashboard(commands, _add_common, _with_overrides)
     return parser
@@ -258,8 +260,8 @@ def _add_check(commands: Commands) -> None:
         "check",
         help="test every part and report what is wrong",
         description="Test every part by using it, and print a line for each: the configuration, the"
-        " model, an inference, the cascade, a frame from the source, the outbox, and a message to"
-        " the broker and back. Exit code 0 only if all of them work.",
+        " model, an inference, the cascade, a frame from the source, the outputs, the outbox, and a"
+        " message to the broker and back. Exit code 0 only if all of them work.",
         examples=[
             "mask-patrol check --config door.toml",
             "mask-patrol check --source /dev/video0 --broker 192.168.1.5",

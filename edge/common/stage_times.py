@@ -16,6 +16,8 @@ from pathlib import Path
 MAX_KEPT = 1000
 #: Number of the newest frames from which the frame rate is calculated.
 RATE_FRAMES = 100
+#: A loop that has not completed a turn for this long is considered to hang.
+HUNG_S = 5.0
 
 
 @dataclass(frozen=True)

@@ -18,6 +18,12 @@ from edge.config import lens_geometry
 from edge.config.camera_controls import CameraControls, NightSettings
 from edge.config.door_screen import DoorScreenSettings
 from edge.config.host_name import host_mistake
+from edge.config.output_settings import (
+    MAX_OUTPUTS,
+    OutputSettings,
+    require_distinct,
+    require_raised,
+)
 from edge.config.title import require_title
 from edge.config.toml_schema import Section, format_error, load_toml, text_rule
 
@@ -275,12 +281,17 @@ class Settings(Section, frozen=True, kw_only=True):
     metrics: MetricsSettings = MetricsSettings()
     snapshot: SnapshotSettings = SnapshotSettings()
     board: BoardSettings = BoardSettings()
+    output: Annotated[tuple[OutputSettings, ...], msgspec.Meta(max_length=MAX_OUTPUTS)] = ()
     dashboard: DashboardSettings = DashboardSettings()
     door_screen: DoorScreenSettings = DoorScreenSettings()
 
     def __post_init__(self) -> None:
-        """Raise ValueError if `title` cannot be a title, or if an alert label is not classified."""
+        """Raise ValueError if `title` cannot be a title, if an alert label is not classified, or if
+        outputs contradict each other or the alert labels.
+        """
         require_title(self.title)
+        require_distinct(self.output)
+        require_raised(self.output, self.events.alert_on)
         if self.classifier.classes == 2 and INCORRECT in self.events.alert_on:
             raise ValueError(
                 f"`events.alert_on` contains {INCORRECT}, which `classifier.classes = 2` excludes:"

@@ -9,7 +9,7 @@ import tomllib
 import unicodedata
 from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import Any, Literal, TypeVar, get_args, get_origin
+from typing import Annotated, Any, Literal, TypeVar, get_args, get_origin
 
 import msgspec
 
@@ -240,6 +240,8 @@ def _wrong_section(raw: dict[str, Any], section: type, name: str) -> Iterator[st
 
 def _repeated_section(type_: Any) -> type | None:
     """Return the section whose tables a setting contains any number of times, if it does."""
+    if get_origin(type_) is Annotated:  # with a limit on their number
+        type_ = get_args(type_)[0]
     parts = get_args(type_) if get_origin(type_) is tuple else ()
     return parts[0] if len(parts) == 2 and parts[1] is Ellipsis and _is_section(parts[0]) else None
 

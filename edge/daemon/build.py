@@ -45,6 +45,7 @@ from edge.health.status_file import status_outputs
 from edge.health.systemd_notify import Notifier
 from edge.health.thermal_throttle import ThermalThrottle
 from edge.mqtt.delivery import outbox_path
+from edge.outputs.outputs import Outputs
 
 RESTARTS_NAME = "restarts.json"
 
@@ -83,9 +84,18 @@ def build_reload(
     camera: Camera,
     pipeline: Pipeline,
     active: ActiveConfiguration,
+    outputs: Outputs,
 ) -> Reload:
     """Build the reload, which applies a configuration to the camera, the pipeline and `active`."""
-    return Reload(configuration, load, camera.open_source, camera.feed, pipeline, active.apply)
+    return Reload(
+        configuration,
+        load,
+        camera.open_source,
+        camera.feed,
+        pipeline,
+        active.apply,
+        lambda settings: outputs.check(settings.output),
+    )
 
 
 def build_loop(
@@ -132,13 +142,14 @@ def build_health_report(
         paused=lambda: controls.paused,
         warning=lambda: path.pipeline.warning,
     )
+    outputs = path.outputs.states
     if messaging.delivery is None:
-        yield HealthReport(frames, BoardSources(0, DiskWrites(None)), None)
+        yield HealthReport(frames, BoardSources(0, DiskWrites(None)), None, outputs)
         return
     state_folder = outbox_path(settings).parent
     with RestartCounter(state_folder / RESTARTS_NAME) as restarts:
         board = BoardSources(restarts.count, DiskWrites(state_folder))
-        yield HealthReport(frames, board, messaging.delivery)
+        yield HealthReport(frames, board, messaging.delivery, outputs)
 
 
 def build_metrics(settings: Settings, health: HealthReport) -> AbstractContextManager[object]:

@@ -12,6 +12,7 @@ from edge.detection.face_detector import FaceDetector
 from edge.detection.load_detector import load_detector
 from edge.health.reporters import InfoReporter
 from edge.mqtt.payloads import Origin
+from edge.outputs.outputs import Outputs
 
 
 @dataclass(frozen=True)
@@ -46,12 +47,14 @@ class ActiveConfiguration:
         writer: EventWriter,
         snapshots: SnapshotStore,
         info: InfoReporter,
+        outputs: Outputs,
     ) -> None:
         """Keep the parts, which were built from `configuration`, to update them later."""
         self._settings = configuration.settings
         self._writer = writer
         self._snapshots = snapshots
         self._info = info
+        self._outputs = outputs
 
     @property
     def settings(self) -> Settings:
@@ -59,10 +62,11 @@ class ActiveConfiguration:
         return self._settings
 
     def apply(self, configuration: Configuration) -> None:
-        """Pass a reloaded configuration to the event writer, the snapshots, and `info`."""
+        """Pass a reloaded configuration to the event writer, the snapshots, outputs, and `info`."""
         self._settings = configuration.settings
         self._writer.change_origin(configuration.origin)
         self._snapshots.change(configuration.settings.snapshot)
+        self._outputs.change(configuration.settings.output)
         self._info.update(
             configuration.settings, configuration.classifier, configuration.detector.name
         )

@@ -54,8 +54,8 @@ class EventWriter:
         """Name another camera or model in the events from now on."""
         self._origin = origin
 
-    def write(self, event: Event, captured_at_s: float | None = None) -> None:
-        """Commit `event`; it is safe in the sink on return.
+    def write(self, event: Event, captured_at_s: float | None = None) -> dict[str, Any]:
+        """Commit `event`; it is safe in the sink on return. Return its body, as the schema says.
 
         `captured_at_s` is the capture time of the frame that caused the event, None when no
         frame caused it.
@@ -64,7 +64,7 @@ class EventWriter:
         if self._clock is not None and captured_at_s is not None:
             lag_s = self._clock() - captured_at_s
         payload = event_payload(event, self._origin, self._utc, clock_is_synchronised())
-        self._commit(payload, lag_s)
+        body = self._commit(payload, lag_s)
         log.info(
             "%s %s score %.2f%s",
             event.event_type,
@@ -72,6 +72,7 @@ class EventWriter:
             event.score,
             f" ended by {event.ended_by}" if event.ended_by else "",
         )
+        return body
 
     def end_interrupted(self, starts: Sequence[PendingEvent]) -> None:
         """Commit an end for each alert that was running when the previous run was interrupted;
@@ -83,13 +84,15 @@ class EventWriter:
                 start.payload.get("id"),
             )
 
-    def _commit(self, payload: dict[str, Any], lag_s: float | None = None) -> None:
+    def _commit(self, payload: dict[str, Any], lag_s: float | None = None) -> dict[str, Any]:
         with self._times.measure("commit"):
             seq = self._sink.put(payload, lag_s)
         self.written += 1
         self.last, self.last_at = {**payload, "seq": seq}, now()
+        body = {**self.last, "age_s": 0.0, "replayed": False}
         if self._events_file is not None:
-            self._copy({**payload, "seq": seq, "age_s": 0.0, "replayed": False})
+            self._copy(body)
+        return body
 
     def _copy(self, body: dict[str, Any]) -> None:
         assert self._events_file is not None

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 from edge.camera.source import Feed, Frame
@@ -15,10 +15,12 @@ from edge.daemon.controls import Controls
 from edge.daemon.current_view import CurrentView, View
 from edge.daemon.event_writer import EventWriter
 from edge.daemon.snapshot_store import SnapshotStore
+from edge.events.alert_machine import Event
 from edge.events.pipeline import Pipeline
 from edge.health.reporters import StateReporter
 from edge.health.systemd_notify import Notifier
 from edge.health.thermal_throttle import ThermalThrottle
+from edge.outputs.outputs import Outputs
 
 log = logging.getLogger(__name__)
 
@@ -32,13 +34,14 @@ STALE_S = 2.0
 
 @dataclass(frozen=True)
 class FramePath:
-    """The parts through which a frame passes, in this order."""
+    """The parts through which a frame and its events pass."""
 
     feed: Feed
     pipeline: Pipeline
     view: CurrentView
     writer: EventWriter
     snapshots: SnapshotStore
+    outputs: Outputs
 
 
 @dataclass(frozen=True)
@@ -142,8 +145,8 @@ class Loop:
                 events = path.pipeline.process(frame)
                 if path.pipeline.has_searched:
                     path.view.show(View(frame, path.pipeline.alert_boxes(self._now_s)))
+                self._pass_on(events, frame.captured_at_s)
                 for event in events:
-                    path.writer.write(event, frame.captured_at_s)
                     path.snapshots.save_alert(event, frame)
         self._reports.progress.frame_done()
         self._report_state()
@@ -158,9 +161,16 @@ class Loop:
         if self._was_paused or not path.pipeline.tracks:
             return
         self._now_s = max(self._now_s, self._clock())
-        for event in path.pipeline.advance_time(self._now_s):
-            path.writer.write(event)
+        self._pass_on(path.pipeline.advance_time(self._now_s))
         self._report_state()
+
+    def _pass_on(self, events: Sequence[Event], captured_at_s: float | None = None) -> None:
+        """Switch the pins, which must not wait for the disk, then commit, and run the programs."""
+        outputs = self._path.outputs
+        for event in events:
+            outputs.switch(event)
+        for event in events:
+            outputs.run(event, self._path.writer.write(event, captured_at_s))
 
     def _report_state(self) -> None:
         pipeline = self._path.pipeline
@@ -215,6 +225,5 @@ class Loop:
         self._report_state()
 
     def _end_running_alerts(self) -> None:
-        for event in self._path.pipeline.finish(self._now_s):
-            self._path.writer.write(event)
+        self._pass_on(self._path.pipeline.finish(self._now_s))
         self._report_state()

@@ -55,16 +55,19 @@ class Reload:
         feed: Feed,
         pipeline: Pipeline,
         on_change: Callable[[Configuration], None],
+        check: Callable[[Settings], None] = lambda _settings: None,
     ) -> None:
         """`running` is the configuration in force; `load` reads the settings again, and
         `open_source` opens their source; `on_change` is called with each configuration that
-        was applied to `feed` and `pipeline`."""
+        was applied to `feed` and `pipeline`. `check` raises UserError if another part cannot use
+        the new settings."""
         self._running = running
         self._load = load
         self._open_source = open_source
         self._feed = feed
         self._pipeline = pipeline
         self._on_change = on_change
+        self._check = check
         self._pending: _PendingReload | None = None
 
     def __call__(self) -> bool:
@@ -103,6 +106,7 @@ class Reload:
         Zone.of(settings.camera)
         if settings.snapshot.enabled:
             Snapshots(settings.snapshot)
+        self._check(settings)
         # A new search width also reopens the camera, whose luma plane has this width.
         reopens = settings.camera != running.settings.camera
         reopens |= settings.detector.width_px != running.settings.detector.width_px

@@ -29,6 +29,7 @@ from edge.daemon.summary import closing_lines, opening_line
 from edge.health.reporters import HealthReporter, InfoReporter
 from edge.health.systemd_notify import Notifier
 from edge.health.thermal_throttle import ThermalThrottle
+from edge.outputs.outputs import Outputs
 
 log = logging.getLogger(__name__)
 
@@ -76,6 +77,7 @@ def run(settings: Settings, options: RunOptions) -> int:
         # check the configuration come next: a mistake in it must end the start early.
         limit_resources(settings.load)
         configuration = load_configuration(settings)
+        outputs = stack.enter_context(Outputs(settings.output, measurements.progress.idle_s))
         events_file = stack.enter_context(open_events_file(options.events_file))
 
         # The camera. Signals are handled from here on; before, Ctrl-C interrupts the start.
@@ -96,12 +98,12 @@ def run(settings: Settings, options: RunOptions) -> int:
         writer = build.build_writer(
             configuration, clock, messaging, events_file, measurements.times
         )
-        path = FramePath(camera.feed, pipeline, view, writer, snapshots)
+        path = FramePath(camera.feed, pipeline, view, writer, snapshots, outputs)
 
         # `info`, the reload that updates it, and the loop.
         info = InfoReporter(messaging.sink)
-        active = ActiveConfiguration(configuration, writer, snapshots, info)
-        reload = build.build_reload(configuration, options.load, camera, pipeline, active)
+        active = ActiveConfiguration(configuration, writer, snapshots, info, outputs)
+        reload = build.build_reload(configuration, options.load, camera, pipeline, active, outputs)
         requests = Requests(controls, reload)
         loop = build.build_loop(
             path, clock, messaging, measurements, notifier, terminal, requests, thermal
@@ -140,13 +142,14 @@ def run(settings: Settings, options: RunOptions) -> int:
                 ):
                     terminal.show(line)
 
-        waiting = _run_loop(loop, camera, reporter, messaging, show_summary)
+        waiting = _run_loop(loop, camera, outputs, reporter, messaging, show_summary)
         return EXIT_UNDELIVERED if waiting and not controls.stop_requested.is_set() else 0
 
 
 def _run_loop(
     loop: Loop,
     camera: Camera,
+    outputs: Outputs,
     reporter: HealthReporter,
     messaging: Messaging,
     show_summary: Callable[[], None],
@@ -156,6 +159,7 @@ def _run_loop(
         try:
             loop.run()
         finally:
+            outputs.stop()  # first, because the loop no longer notices the end of an alert
             # The feed and the reporter stop while the broker takes the remaining events.
             camera.feed.request_stop()
             reporter.stop()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,6 +12,7 @@ from edge.common.stage_times import Progress, StageTimes, memory_mb
 from edge.health.disk_writes import DiskWrites
 from edge.health.raspberry_pi import temperature_c, throttle_flags
 from edge.mqtt.delivery import Delivery
+from edge.outputs.state import OutputState
 
 
 @dataclass(frozen=True)
@@ -51,13 +52,18 @@ class HealthReport:
     """Collects the figures whenever `body` is called, from any thread."""
 
     def __init__(
-        self, frames: FrameSources, board: BoardSources, delivery: Delivery | None
+        self,
+        frames: FrameSources,
+        board: BoardSources,
+        delivery: Delivery | None,
+        outputs: Callable[[], Sequence[OutputState]] = tuple,
     ) -> None:
         """Without `delivery` (`--no-mqtt`) the body has no fields about the broker and the
-        outbox."""
+        outbox. `outputs` returns the state of each output."""
         self._frames = frames
         self._board = board
         self._delivery = delivery
+        self._outputs = outputs
 
     def body(self) -> dict[str, Any]:
         """Return what is published as `health`."""
@@ -66,6 +72,7 @@ class HealthReport:
             **self._frame_figures(warnings),
             **self._board_figures(warnings),
             **self._delivery_figures(warnings),
+            "outputs": self._output_states(warnings),
         }
         return {**body, "warnings": warnings}
 
@@ -126,3 +133,8 @@ class HealthReport:
             "outbox_on_disk": not outbox.warning,
             "events_dropped": outbox.dropped,
         }
+
+    def _output_states(self, warnings: list[str]) -> list[dict[str, Any]]:
+        states = self._outputs()
+        warnings += [f"output {state.name}: {state.problem}" for state in states if state.problem]
+        return [state.body() for state in states]

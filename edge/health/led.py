@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from edge.common.paths import state_directory
+from edge.common.stage_times import HUNG_S
 
 log = logging.getLogger(__name__)
 
@@ -18,8 +19,6 @@ LEDS = Path("/sys/class/leds")
 #: LED. A daemon that is killed cannot restore the trigger, and the next one finds `NO_TRIGGER`.
 SAVED_TRIGGER_NAME = "led-trigger"
 NO_TRIGGER = "none"
-#: A loop that has not completed a turn for this long is considered to hang.
-HUNG_S = 5.0
 _BLINK, _PAUSE, _REST = 0.1, 0.25, 2.0
 
 

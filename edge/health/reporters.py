@@ -147,13 +147,14 @@ def info_body(settings: Settings, classifier: Classifier, detector: str) -> dict
 
 
 def _digest(settings: Settings) -> str:
-    """Return the digest of all settings except names and passwords.
+    """Return the digest of all settings except names, passwords, and outputs.
 
-    If the digest included them, a reader of `info` could test guesses of names and passwords.
+    If the digest included them, a reader of `info` could test guesses of names and passwords, which
+    the arguments of a program may contain.
     """
     camera = msgspec.structs.replace(settings.camera, source=display_address(settings.camera))
     mqtt = msgspec.structs.replace(settings.mqtt, username="")
     public = msgspec.structs.replace(
-        settings, camera=camera, mqtt=mqtt, dashboard=DashboardSettings()
+        settings, camera=camera, mqtt=mqtt, output=(), dashboard=DashboardSettings()
     )
     return hashlib.sha256(msgspec.json.encode(public)).hexdigest()

@@ -36,6 +36,7 @@ from edge.service.systemd_unit import DASHBOARD_UNIT, RELEASES, linked_release
 #: The folder, which install.sh uses, too, is for root only: a user who can open a lock can hold it.
 LOCK = Path("/run/mask-patrol-install/lock")
 ACCOUNT, CAMERA_GROUP = "mask-patrol", "video"
+PIN_GROUP = "gpio"
 #: This file contains the version that ran before the one on trial.
 TRIAL = RELEASES / "trial"
 #: install.sh creates this file when it changes something. The file is removed when the service has
@@ -112,7 +113,7 @@ def check_release(version: str, camera: InstalledCamera, use_source: bool = Fals
             },
             user=account.pw_uid,
             group=account.pw_gid,
-            extra_groups=_groups_with_cameras() if use_source else [],
+            extra_groups=_existing_groups(PIN_GROUP, *((CAMERA_GROUP,) if use_source else ())),
             timeout=CHECK_TIMEOUT_S,
             check=False,
         )
@@ -121,11 +122,13 @@ def check_release(version: str, camera: InstalledCamera, use_source: bool = Fals
     return result.returncode == 0
 
 
-def _groups_with_cameras() -> list[int]:
-    """Return the group that may open cameras, as in the unit."""
-    with suppress(KeyError):
-        return [grp.getgrnam(CAMERA_GROUP).gr_gid]
-    return []
+def _existing_groups(*names: str) -> list[int]:
+    """Return those of the unit's supplementary groups that this system has."""
+    groups = []
+    for name in names:
+        with suppress(KeyError):
+            groups.append(grp.getgrnam(name).gr_gid)
+    return groups
 
 
 def read_credential(camera: InstalledCamera, name: str) -> str:

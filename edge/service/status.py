@@ -56,6 +56,7 @@ class DeviceReport:
             health.get("camera") in ("ok", "starting")
             and health.get("connected", True)
             and health.get("outbox_on_disk", True)
+            and not any(output.get("problem") for output in health.get("outputs", ()))
         )
 
 
@@ -144,6 +145,8 @@ def _status_rows(status: dict[str, Any], age_s: float) -> Iterator[str]:
         storage = "on disk" if health["outbox_on_disk"] else "in MEMORY only"
         lost = f", {health['events_dropped']} lost so far" if health["events_dropped"] else ""
         yield _row("outbox", f"{health['outbox_depth']} events queued, {storage}{lost}")
+    for number, output in enumerate(health.get("outputs", ())):
+        yield _row("" if number else "outputs", _output(output))
     yield _row("board", ", ".join(_board(health)))
     event, event_age_s = status["last_event"], status["last_event_age_s"]
     yield _row("last event", _event(event, None if event_age_s is None else event_age_s + age_s))
@@ -194,6 +197,17 @@ def _broker(status: dict[str, Any]) -> str:
             f" {health['events_acknowledged']} events delivered since the start"
         )
     return f"NOT connected to {status['broker']}: {status['broker_failure'] or 'connecting'}"
+
+
+def _output(output: dict[str, Any]) -> str:
+    if "pin" in output:
+        state = output["problem"] or ("on" if output["on"] else "off")
+        return f"{output['name']}: {output['pin']}, {state}"
+    text = f"{output['name']}: {output['program']}, started {output['started']} times"
+    for key, words in (("failed", "failed"), ("left_out", "left out because of max_running")):
+        if output[key]:
+            text += f", {output[key]} {words}"
+    return f"{text}; the last one failed: {output['problem']}" if output["problem"] else text
 
 
 def _board(health: dict[str, Any]) -> Iterator[str]:

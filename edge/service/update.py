@@ -97,6 +97,18 @@ def roll_back(within_s: float) -> int:
         return _switch(previous, within_s)
 
 
+def set_up_outputs() -> None:
+    """Give the units of the release that runs what the present settings need, such as the pins of
+    `[[output]]`, and restart the services. Raises UserError.
+    """
+    _require_installation("outputs setup")
+    _require_writable_root()
+    with releases.installation_lock():
+        _require_no_trial()
+        releases.activate(_current())
+        releases.restart_services(cameras_in_use())
+
+
 def settle(within_s: float) -> int:
     """End a trial that was interrupted, for example by a power cut; return the exit code.
 
@@ -223,12 +235,12 @@ def _current() -> str:
     return current
 
 
-def _require_installation() -> None:
+def _require_installation(command: str = "update …") -> None:
     """Raise UsageError unless the service is installed and this process runs as root."""
     if linked_release("current") is None:
         raise UsageError("the service is not installed: install.sh of a bundle installs it")
     if os.geteuid() != 0:
-        raise UsageError("must be run as root: sudo mask-patrol update …")
+        raise UsageError(f"must be run as root: sudo mask-patrol {command}")
 
 
 def _require_writable_root() -> None:

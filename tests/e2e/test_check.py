@@ -39,16 +39,18 @@ def test_each_part_is_tested_despite_other_faults(tmp_path: Path) -> None:
         f"[classifier]\nmodel = '/none.tflite'\n[detector]\ncascade = '/none.xml'\n"
         f"[camera]\nsource = '/none.mp4'\n[outbox]\npath = '/proc/none/outbox'\n"
         f"[mqtt]\nhost = '127.0.0.1'\nport = {free_port()}\n"
+        f"[[output]]\nname = 'say'\ncommand = ['/none']\n"
     )
     process = mask_patrol(tmp_path, "check", "--config", config)
     results = results_by_part(process.stdout)
     assert process.returncode == 1
-    assert [results[part][0] for part in PARTS] == ["ok"] + ["FAIL"] * 6
+    assert [results[part][0] for part in (*PARTS, "outputs")] == ["ok"] + ["FAIL"] * 7
     assert "cannot read the model" in results["model"][1]
     assert "cannot read the cascade file" in results["detector"][1]
     assert "no such video" in results["source"][1]
     assert "cannot use the outbox" in results["outbox"][1]
     assert "no broker at" in results["broker"][1]
+    assert results["outputs"][1].startswith("say: /none is no program")
 
 
 def test_alert_labels_and_zone_are_tested(tmp_path: Path) -> None:

@@ -33,6 +33,7 @@ reply() { cat "$ROOT/replies/$1" 2>/dev/null; }
 case "${0##*/} $*" in
 "id -u") echo 0 ;;
 "id -nG"*) echo mask-patrol video ;;
+"getent group gpio") [ ! -e "$ROOT/replies/no-gpio" ] ;;
 getent*) echo there ;;
 uname*) cat "$ROOT/bundle/MACHINE" ;;
 "systemctl --version") echo "systemd 257 (257)" ;;
@@ -66,7 +67,7 @@ esac
 """
 STUBBED = (
     "id", "getent", "uname", "systemctl", "udevadm", "apt-cache", "apt-get", "findmnt", "useradd",
-    "usermod", "userdel", "chown", "sync",
+    "usermod", "userdel", "groupadd", "chown", "sync",
 )  # fmt: skip
 #: The stub of python3: creates a release without wheels; the real Python runs everything else.
 PYTHON = r"""#!/bin/sh
@@ -172,7 +173,8 @@ class Root:
         else:
             path.write_text(text)
 
-    def _environment(self) -> dict[str, str]:
+    @property
+    def environment(self) -> dict[str, str]:
         return {
             "PATH": f"{self.folder}/bin:/usr/sbin:/usr/bin:/sbin:/bin",
             "ROOT": str(self.folder),
@@ -186,7 +188,7 @@ class Root:
         (self.folder / "calls").write_text("")
         result = subprocess.run(
             ["/bin/sh", self.bundle / "install.sh", *arguments],
-            env=self._environment(),
+            env=self.environment,
             capture_output=True,
             text=True,
             check=False,
@@ -203,7 +205,7 @@ class Root:
         own, theirs = pty.openpty()
         process = subprocess.Popen(
             ["/bin/sh", self.bundle / "install.sh", *arguments],
-            env=self._environment(), stdin=theirs, stdout=theirs, stderr=theirs,
+            env=self.environment, stdin=theirs, stdout=theirs, stderr=theirs,
             start_new_session=True,
         )  # fmt: skip
         os.close(theirs)
@@ -347,7 +349,7 @@ def activate(root: Root, version: str) -> str:
     script = root.folder / "opt/mask-patrol" / version / "share/mask-patrol/install.sh"
     result = subprocess.run(
         ["/bin/sh", script, "--activate"],
-        env={"PATH": f"{root.folder}/bin:/usr/bin:/bin", "ROOT": str(root.folder)},
+        env=root.environment,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
@@ -976,3 +978,57 @@ def test_uninstall_keeps_the_broker_until_purged(root: Root, purge: bool) -> Non
     assert ("Left: the broker, which other devices may use" in output) is not purge
     assert ("systemctl try-restart mosquitto.service" in root.calls("systemctl")) is purge
     assert (mosquitto / "mosquitto.conf").exists()
+
+
+PIN = '[[output]]\nname = "light"\npin = 17\n'
+PROGRAM = '[[output]]\nname = "say"\ncommand = ["/bin/true"]\n'
+
+
+def drop_ins(root: Root) -> list[str]:
+    """Return the units whose daemons may use pins, and the name of the udev rule, where there."""
+    units = root.folder / "usr/local/lib/systemd/system"
+    rule = root.folder / "usr/local/lib/udev/rules.d/60-mask-patrol-gpio.rules"
+    found = [path.parent.name.removesuffix(".service.d") for path in units.glob("*.d/gpio.conf")]
+    return sorted(found) + [path.name for path in (rule,) if path.exists()]
+
+
+def test_only_daemons_whose_settings_name_a_pin_may_use_pins(first: Root) -> None:
+    rule = "60-mask-patrol-gpio.rules"
+    with first.config.open("a") as config:
+        config.write(PROGRAM)
+    assert "Nothing to change" in first.install()
+    assert drop_ins(first) == []
+    without = first.config.read_text()
+    first.config.write_text(without + PIN)
+    first.reply("no-gpio")
+    first.install()
+    assert drop_ins(first) == ["mask-patrol", rule]
+    assert first.calls("groupadd") == ["groupadd --system gpio"]
+    assert first.calls("systemctl restart") != []
+    assert any("--subsystem-match=gpio" in call for call in first.calls("udevadm trigger"))
+    first.reply("no-gpio", None)
+    assert "Nothing to change" in first.install()
+
+    door2 = first.folder / "etc/mask-patrol/door2.toml"
+    door2.write_text('device = "door2"\n' + PIN.replace("17", "18"))
+    door2.with_name("door2.credentials").mkdir()
+    first.install()
+    assert drop_ins(first) == ["mask-patrol", "mask-patrol@", rule]
+    door2.write_text("no TOML")
+    first.install(code=2)
+    assert drop_ins(first) == ["mask-patrol", "mask-patrol@", rule], (
+        "what is refused changes nothing"
+    )
+
+    door2.unlink()
+    first.config.write_text(without)
+    first.install()
+    assert drop_ins(first) == []
+
+
+def test_update_keeps_the_pins_of_settings_that_cannot_be_read(first: Root) -> None:
+    first.config.write_text(PIN)
+    activate(first, "1")
+    first.config.write_text("no TOML")
+    activate(first, "1")
+    assert drop_ins(first)[0] == "mask-patrol"

@@ -11,6 +11,7 @@ import pytest
 import edge
 from edge.common.errors import UsageError
 from edge.config.camera_controls import CameraControls
+from edge.config.output_settings import OutputSettings
 from edge.config.settings import Settings, change, default_device, load_settings
 from edge.config.toml_schema import Section, load_toml
 from systemd.sdcard.site import SiteFile
@@ -54,6 +55,47 @@ def test_example_shows_every_control_of_the_camera() -> None:
     ]
     for value in values:
         msgspec.convert(tomllib.loads(value), CameraControls)
+
+
+def test_example_shows_every_setting_of_an_output() -> None:
+    """They are commented out, because there is no output by default."""
+    shown = EXAMPLE.read_text().partition("# [[output]]\n")[2].partition("\n\n")[0]
+    pin, program = (
+        tomllib.loads(re.sub(r"(?m)^# ?", "", text)) for text in shown.split("# [[output]]\n")
+    )
+    defaults = {field.name: field.default for field in msgspec.structs.fields(OutputSettings)}
+    assert pin.keys() | program.keys() == defaults.keys()
+    given = pin | program
+    for name in defaults.keys() - {"name", "pin", "command"}:
+        assert msgspec.json.decode(msgspec.json.encode(defaults[name])) == given[name], name
+    outputs = [{name: raw[name] for name in ("name", "pin", "command") if name in raw}
+               for raw in (pin, program)]  # fmt: skip
+    assert len(change(Settings(), output=outputs).output) == 2
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("pin = 17", "`output[0]`: `name` is missing"),
+        ('name = "a"', "`output[0]`: set `pin` or `command`, one of the two"),
+        ('name = "a"\npin = 1\ncommand = ["b"]', "set `pin` or `command`, one of the two"),
+        ('name = "a"\npin = "17"', "the number of a GPIO, such as 17, or a name such as"),
+        ('name = "a"\npin = 1\noff_s = 2.0', '`off_s` has no effect without `mode = "blink"`'),
+        ('name = "a"\npin = 1\nmax_running = 2', "`max_running` has no effect without `command`"),
+        ('name = "a"\ncommand = ["b"]\nactive = "low"', "`active` has no effect without `pin`"),
+        ('name = "a"\npin = 1\nlabels = ["incorrect_mask"]', "which `events.alert_on` does not"),
+        ('name = "a"\npin = 1\n[[output]]\nname = "a"\npin = 2', 'two outputs are called "a"'),
+        (
+            'name = "a"\npin = 1\n[[output]]\nname = "b"\npin = "GPIO1"',
+            'the outputs "a" and "b" have the same pin, GPIO1',
+        ),
+    ],
+)
+def test_mistake_in_an_output_is_named(tmp_path: Path, text: str, expected: str) -> None:
+    with pytest.raises(UsageError) as caught:
+        load(tmp_path, f"[[output]]\n{text}\n")
+    assert expected in str(caught.value)
+    assert len(str(caught.value).splitlines()) == 1
 
 
 def test_values_of_the_file_replace_defaults(tmp_path: Path) -> None:

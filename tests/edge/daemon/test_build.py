@@ -22,6 +22,7 @@ from edge.daemon.messaging import Messaging, open_messaging
 from edge.daemon.snapshot_store import SnapshotStore
 from edge.health.health_report import HealthReport
 from edge.health.reporters import InfoReporter
+from edge.outputs.outputs import Outputs
 from tests.support.footage.pictures import write_clip
 from tests.support.ports import free_port
 from tests.support.waiting import wait_until
@@ -43,9 +44,10 @@ class Parts:
         pipeline = build.build_pipeline(self.configuration, clock, times)
         writer = build.build_writer(self.configuration, clock, messaging, None, times)
         snapshots = SnapshotStore(settings.snapshot)
-        self.path = FramePath(camera.feed, pipeline, CurrentView(), writer, snapshots)
+        outputs = Outputs(settings.output, self.measurements.progress.idle_s)
+        self.path = FramePath(camera.feed, pipeline, CurrentView(), writer, snapshots, outputs)
         info = InfoReporter(messaging.sink)
-        self.active = ActiveConfiguration(self.configuration, writer, snapshots, info)
+        self.active = ActiveConfiguration(self.configuration, writer, snapshots, info, outputs)
 
     def health_report(self) -> AbstractContextManager[HealthReport]:
         return build.build_health_report(

@@ -13,6 +13,7 @@ from edge.daemon.configuration import ActiveConfiguration, load_configuration
 from edge.daemon.event_writer import EventWriter
 from edge.daemon.snapshot_store import SnapshotStore
 from edge.health.reporters import InfoReporter
+from edge.outputs.outputs import Outputs
 from tests.support.alert_events import alert_event
 
 
@@ -41,13 +42,15 @@ def test_applied_configuration_reaches_every_part(tmp_path: Path) -> None:
     old = load_configuration(change(Settings(), device="door1"))
     writer = EventWriter(old.origin, UtcClock(lambda: 0.0), sink, None, StageTimes())
     snapshots, info = SnapshotStore(old.settings.snapshot), InfoReporter(sink)
-    active = ActiveConfiguration(old, writer, snapshots, info)
+    outputs = Outputs((), lambda: 0.0)
+    active = ActiveConfiguration(old, writer, snapshots, info, outputs)
     assert active.settings is old.settings
     settings = change(
         old.settings,
         camera={"name": "hall"},
         snapshot={"enabled": True, "path": str(tmp_path)},
         events={"alert_threshold": 0.7},
+        output=[{"name": "say", "command": ["/bin/true"]}],
     )
     new = load_configuration(settings)
     active.apply(new)
@@ -56,5 +59,6 @@ def test_applied_configuration_reaches_every_part(tmp_path: Path) -> None:
     assert sink.events[0]["camera"] == "hall"
     assert sink.retained == ["info"]
     assert info.body["alert_threshold"] == 0.7
+    assert [state.name for state in outputs.states()] == ["say"]
     with pytest.raises(UserError, match="there is no current picture"):
         snapshots.save_view(None, "door1-1")

@@ -20,10 +20,12 @@ from edge.health.reporters import StateReporter
 from edge.health.systemd_notify import Notifier
 from edge.mqtt.delivery import NullSink
 from edge.mqtt.payloads import Origin
+from edge.outputs.outputs import Outputs
 
 PICTURE = np.zeros((4, 4, 3), np.uint8)
 #: The constant time of the loop's clock, in seconds; frame number n was captured at n seconds.
 NOW_S = 77.0
+NO_OUTPUTS = Outputs((), lambda: 0.0)
 
 
 class CountedFeed:
@@ -112,7 +114,7 @@ class Bench:
         writer = EventWriter(Origin("d", "c", "m"), utc, NullSink(), None, times)
         snapshots = SnapshotStore(SnapshotSettings())
         self.loop = Loop(
-            FramePath(feed, self.pipeline, self.view, writer, snapshots),
+            FramePath(feed, self.pipeline, self.view, writer, snapshots, NO_OUTPUTS),
             Reports(StateReporter(NullSink(), utc), self.notifier, times, Progress()),
             Requests(controls or Controls(), reload),
             Supervision(lambda: delivery_alive),

@@ -12,6 +12,7 @@ from edge.config.settings import Settings, change
 from edge.health.disk_writes import DiskWrites
 from edge.health.health_report import BoardSources, FrameSources, HealthReport
 from edge.mqtt.delivery import Delivery
+from edge.outputs.state import PinState, ProgramState
 
 DELIVERY_FIELDS = {
     "connected",
@@ -103,3 +104,17 @@ def test_outbox_in_memory_is_a_warning(tmp_path: Path, writable: bool) -> None:
     assert (body["outbox_depth"], body["outbox_on_disk"]) == (1, writable)
     assert (body["connected"], body["events_acknowledged"]) == (False, 0)
     assert bool(body["warnings"]) is not writable
+
+
+def test_outputs_are_reported_and_their_problems_are_warnings() -> None:
+    states = [
+        PinState("light", "GPIO17", True),
+        PinState("siren", "GPIO27", False, "GPIO27 is in use"),
+        ProgramState("voice", "/usr/bin/aplay", 1, 4, 0, 2),
+    ]
+    healthy = build_report()
+    report = HealthReport(healthy._frames, healthy._board, None, lambda: states)
+    body = report.body()
+    assert [output["name"] for output in body["outputs"]] == ["light", "siren", "voice"]
+    assert body["outputs"][2]["left_out"] == 2
+    assert body["warnings"] == ["output siren: GPIO27 is in use"]

@@ -106,6 +106,26 @@ def test_screen_shows_all_parts() -> None:
     assert report().healthy
 
 
+def test_screen_shows_each_output_and_a_problem_of_one_is_a_problem() -> None:
+    light: dict[str, Any] = {"name": "light", "pin": "GPIO17", "on": True, "problem": ""}
+    voice = {
+        "name": "voice", "program": "/usr/bin/aplay", "running": 0, "started": 5, "failed": 2,
+        "left_out": 1, "problem": "",
+    }  # fmt: skip
+    shown = report(status_with(outputs=[light, voice]))
+    lines = list(screen_lines(shown))
+    assert lines[8:10] == [
+        "outputs     light: GPIO17, on",
+        "            voice: /usr/bin/aplay, started 5 times, 2 failed, 1 left out because of"
+        " max_running",
+    ]
+    assert shown.healthy
+    for broken in ({**light, "problem": "GPIO17 is busy"}, {**voice, "problem": "exit code 1"}):
+        shown = report(status_with(outputs=[broken]))
+        assert list(screen_lines(shown))[8].endswith(str(broken["problem"]))
+        assert not shown.healthy
+
+
 def test_screen_shows_the_title_beside_the_name() -> None:
     status = {**STATUS, "info": {**STATUS["info"], "title": "Tür 1"}}
     first = next(iter(screen_lines(report(status))))

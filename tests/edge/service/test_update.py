@@ -221,7 +221,7 @@ def calls(device: Path, monkeypatch: pytest.MonkeyPatch) -> list[str]:
     monkeypatch.setattr(releases, "activate", activate)
     monkeypatch.setattr(releases, "restart_services", lambda _: calls.append("restart"))
     monkeypatch.setattr(update, "wait_until_online", online)
-    monkeypatch.setattr(update, "_require_installation", lambda: None)
+    monkeypatch.setattr(update, "_require_installation", lambda *_: None)
     return calls
 
 
@@ -231,6 +231,16 @@ def links(device: Path) -> tuple[str | None, str | None]:
         systemd_unit.linked_release("current", device),
         systemd_unit.linked_release("previous", device),
     )
+
+
+def test_outputs_are_set_up_by_activating_the_release_again(device: Path, calls: list[str]) -> None:
+    """install.sh gives the units what the settings need, also when they have changed since."""
+    update.set_up_outputs()
+    assert calls == ["activate 2", "restart"]
+    releases.begin_trial("1")
+    with pytest.raises(UserError, match="is on trial"):
+        update.set_up_outputs()
+    assert calls == ["activate 2", "restart"]
 
 
 def test_any_error_in_a_trial_rolls_back(device: Path, calls: list[str]) -> None:

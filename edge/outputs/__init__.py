@@ -1,0 +1,1 @@
+"""What an alert switches and runs on the device itself: pins, and programs."""
