@@ -20,7 +20,7 @@ MAX_TICKS = 6
 #: Half the width of a label on a phone, where the text is largest in relation to the chart.
 HALF_TICK = 36
 #: Names that are wider than this many Latin letters are shortened.
-MAX_NAME_WIDTH = 20
+MAX_NAME_WIDTH = 17
 #: A line is interrupted between two points whose distance in time is larger than both this time and
 #: this share of the chart's period.
 MAX_POINT_DISTANCE_S, MAX_POINT_DISTANCE_SHARE = 300.0, 1 / 60
@@ -106,14 +106,20 @@ def _part(kind: str, x: float, y: float, width: float, height: float) -> str:
     return f'<rect class="{escape(kind)}" {position}/>{hatch}'
 
 
+def _letter_width(letter: str) -> float:
+    """Return roughly how wide a letter is, in widths of a small Latin letter."""
+    if unicodedata.east_asian_width(letter) in "WF":
+        return 2.0
+    return 1.5 if letter.isupper() or letter in "mw@%" else 1.0
+
+
 def _shorten(name: str) -> str:
     """Return the part of `name` that has room beside a bar."""
-    # Characters of East Asian scripts take the place of two letters.
-    widths = [2 if unicodedata.east_asian_width(char) in "WF" else 1 for char in name]
-    if sum(widths) <= MAX_NAME_WIDTH:
+    totals = list(itertools.accumulate(_letter_width(letter) for letter in name))
+    if not totals or totals[-1] <= MAX_NAME_WIDTH:
         return name
-    fitting = sum(total < MAX_NAME_WIDTH for total in itertools.accumulate(widths))
-    return f"{name[:fitting]}…"
+    # The last place is for the ellipsis, which is as wide as a capital.
+    return f"{name[: sum(total <= MAX_NAME_WIDTH - 1.5 for total in totals)]}…"
 
 
 def bar_chart(title: str, bars: Sequence[Column], kinds: Mapping[str, str]) -> Markup:

@@ -33,11 +33,15 @@ COUNT_NODES = """
 })()
 """
 WINDOWS = "document.documentElement.scrollHeight / innerHeight"
-#: Returns the elements that are wider than the window.
+#: Returns the elements that are wider than the window, and the texts that are cut off by a chart.
 TOO_WIDE = """
-[...document.querySelectorAll("body *")].filter((e) => e.checkVisibility()
-  && !e.closest(".scroll, .unseen, .skip, #to-devices")
-  && e.getBoundingClientRect().right > innerWidth + 0.5).map((e) => e.outerHTML.slice(0, 200))
+[...document.querySelectorAll("body *")].filter((e) => {
+  if (!e.checkVisibility() || e.closest(".scroll, .unseen, .skip, #to-devices")) return false;
+  const box = e.getBoundingClientRect();
+  const chart = e.tagName === "text" ? e.ownerSVGElement.getBoundingClientRect() : null;
+  return box.right > innerWidth + 0.5
+    || (chart && (box.left < chart.left - 0.5 || box.right > chart.right + 0.5));
+}).map((e) => e.outerHTML.slice(0, 200))
 """
 FIRST_PAINT_MS = "performance.getEntriesByName('first-contentful-paint')[0].startTime"
 
