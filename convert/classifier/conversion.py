@@ -23,7 +23,7 @@ from convert.network.variants import built, quantisation_of, variant_path
 from edge.classification.model_card import attach_card
 from edge.common.errors import UserError
 from edge.inference.model_file import digest
-from training.data.datasets import read_datasets
+from training.data.datasets import DataSet, read_datasets
 from training.network.model_report import Report, read_report, report_path
 
 #: Batch size for Keras.
@@ -57,9 +57,18 @@ def convert(job: Job) -> Outcome:
     one of the variants fails the gate (`parity.check_parity`).
     """
     report, stored = _read(job)
+    data = read_datasets(list(job.data), tuple(report.labels))
+    # Importing TensorFlow takes seconds, so the cheap checks come first, and with them whether
+    # files can be written.
+    with temporary_folder(job.out) as folder:
+        return _converted(job, report, stored, data, folder)
+
+
+def _converted(
+    job: Job, report: Report, stored: StoredRanges | None, data: list[DataSet], folder: Path
+) -> Outcome:
+    """Convert with TensorFlow; files are finished in `folder` before they are moved."""
     labels = tuple(report.labels)
-    data = read_datasets(list(job.data), labels)
-    # Importing TensorFlow takes seconds, so the cheap checks come before this call.
     model = load_keras(job.model)
     flatbuffer = float_flatbuffer(model)
     if stored is None:
@@ -68,11 +77,10 @@ def convert(job: Job) -> Outcome:
     flatbuffers = {name: built(name, flatbuffer, stored.ranges) for name in job.variants}
     check = check_set(data, labels, report.size_px)
     keras_scores = _keras_scores(model, check)
-    with temporary_folder(job.out) as folder:
-        runs = _all_checked(flatbuffers, report, check, keras_scores, folder)
-        if data:
-            stored = msgspec.structs.replace(stored, figures=_figures(runs, check, report))
-        written = _write(job, report, flatbuffers, stored, folder)
+    runs = _all_checked(flatbuffers, report, check, keras_scores, folder)
+    if data:
+        stored = msgspec.structs.replace(stored, figures=_figures(runs, check, report))
+    written = _write(job, report, flatbuffers, stored, folder)
     if data:
         write_ranges(job.ranges, stored)
     converted = (Converted(name, path, size, runs[name]) for name, path, size in written)

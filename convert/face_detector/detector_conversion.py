@@ -36,6 +36,7 @@ from edge.detection.detector_card import DetectorCard, attach_detector_card
 from edge.detection.point_grid import STRIDES, Grid, InputSize, decode_detections
 from edge.inference.model_file import digest
 from training.face_detector.detector_report_file import DetectorReport, read_detector_report
+from training.face_detector.pictures.boxed_pictures import BoxedPicture
 from training.face_detector.pictures.decodable import decodable
 from training.face_detector.pictures.read_pictures import is_boxed, read_boxed_pictures
 from training.network.model_report import report_path
@@ -83,10 +84,24 @@ def convert_detector(job: Job) -> DetectorOutcome:
     """
     job = _with_boxed_data(job)
     report, stored = _read(job)
-    size = InputSize(report.input.width, report.input.height)
-    grid = Grid.of(size)
     annotated = read_boxed_pictures(list(job.data)) if job.data else []
     pictures = decodable(annotated, annotated)
+    # Importing TensorFlow takes seconds, so the cheap checks come first, and with them whether
+    # files can be written.
+    with temporary_folder(job.out) as folder:
+        return _converted(job, report, stored, pictures, folder)
+
+
+def _converted(
+    job: Job,
+    report: DetectorReport,
+    stored: StoredRanges | None,
+    pictures: list[BoxedPicture],
+    folder: Path,
+) -> DetectorOutcome:
+    """Convert with TensorFlow; files are finished in `folder` before they are moved."""
+    size = InputSize(report.input.width, report.input.height)
+    grid = Grid.of(size)
     model = load_keras(job.model)
     flatbuffer = float_flatbuffer(model, reshapes=True)
     if stored is None:
@@ -97,30 +112,29 @@ def convert_detector(job: Job) -> DetectorOutcome:
     check = detector_check_set(pictures, size)
     expected = _keras_outputs(model, check)
     runs: list[DetectorRun] = []
-    with temporary_folder(job.out) as folder:
-        pixels = folder / "check.npy"
-        np.save(pixels, check.pixels)
-        for variant, content in flatbuffers.items():
-            candidate = folder / f"{variant}.tflite"
-            candidate.write_bytes(attach_detector_card(content, _card(report, variant, {})))
-            for runtime in installed_runtimes():
-                measured = _checked(variant, candidate, pixels, runtime)
-                parity = compare_outputs(grid, expected, measured.outputs)
-                check_detector_parity(parity, variant)
-                runs.append(
-                    DetectorRun(
-                        variant,
-                        variant_path(job.out, variant),
-                        0,
-                        runtime,
-                        parity,
-                        measured.latency_ms,
-                        _figures(grid, measured.outputs, check),
-                    )
+    pixels = folder / "check.npy"
+    np.save(pixels, check.pixels)
+    for variant, content in flatbuffers.items():
+        candidate = folder / f"{variant}.tflite"
+        candidate.write_bytes(attach_detector_card(content, _card(report, variant, {})))
+        for runtime in installed_runtimes():
+            measured = _checked(variant, candidate, pixels, runtime)
+            parity = compare_outputs(grid, expected, measured.outputs)
+            check_detector_parity(parity, variant)
+            runs.append(
+                DetectorRun(
+                    variant,
+                    variant_path(job.out, variant),
+                    0,
+                    runtime,
+                    parity,
+                    measured.latency_ms,
+                    _figures(grid, measured.outputs, check),
                 )
-        if job.data:
-            stored = msgspec.structs.replace(stored, figures=_card_figures(runs, check))
-        sizes = _write(job, report, flatbuffers, stored, folder)
+            )
+    if job.data:
+        stored = msgspec.structs.replace(stored, figures=_card_figures(runs, check))
+    sizes = _write(job, report, flatbuffers, stored, folder)
     if job.data:
         write_ranges(job.ranges, stored)
     done = tuple(replace(run, size_bytes=sizes[run.variant]) for run in runs)

@@ -22,7 +22,7 @@ from convert.face_detector.detector_parity import Outputs
 from edge.common.errors import UserError
 from edge.detection.face_network import FaceNetwork
 
-REPEATS = 100
+REPEATS = 40
 #: Time-outs for loading and for each picture: a hundred times what a slow desktop needs.
 TIMEOUT_S, TIMEOUT_PER_PICTURE_S = 300.0, 2.0
 

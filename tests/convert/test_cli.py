@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from convert.cli import main
-from tests.support.training.datasets import python
+from edge.common.paths import shipped_detector, shipped_model
 
 pytestmark = pytest.mark.slow
 
@@ -28,9 +28,12 @@ def test_error_becomes_one_line(tmp_path: Path, capsys: pytest.CaptureFixture[st
     )
 
 
-def test_place_that_cannot_be_written_becomes_one_line(tmp_path: Path) -> None:
+@pytest.mark.parametrize("model", [shipped_model(), shipped_detector()])
+def test_place_that_cannot_be_written_is_found_before_the_conversion(
+    tmp_path: Path, model: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     (tmp_path / "file").touch()
     out = tmp_path / "file" / "m.tflite"
-    done = python("-m", "convert", "--model", "models/mask.keras", "--out", out)
-    assert done.returncode == 1
-    assert done.stderr.splitlines()[-1] == f"cannot use {out.parent}: File exists"
+    # The conversion would fail here, where TensorFlow cannot be imported.
+    assert main(["--model", str(model.with_suffix(".keras")), "--out", str(out)]) == 1
+    assert capsys.readouterr() == ("", f"cannot use {out.parent}: File exists\n")

@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 import math
+from pathlib import Path
+
+import pytest
 
 from convert.face_detector.detector_ranges import CODES, LOGITS, limited_ranges
 from convert.network.flatbuffer import parsed
 from edge.detection.point_grid import MAX_LOG_SIDE, InputSize
 from training.face_detector.targets import CENTRE_RADIUS, LEVEL_SIZES, MIN_FACE_PX
+
+pytestmark = pytest.mark.timeout(600)
 
 
 def test_codes_of_all_faces_are_in_range() -> None:
@@ -20,11 +25,13 @@ def test_codes_of_all_faces_are_in_range() -> None:
     assert LOGITS == (-6.0, 6.0)
 
 
-def test_outputs_and_what_they_arrange_get_the_limits(detector_flatbuffer: bytes) -> None:
-    model = parsed(detector_flatbuffer)
+@pytest.mark.slow
+def test_outputs_and_what_they_arrange_get_the_limits(converted_detector: Path) -> None:
+    flatbuffer = (converted_detector / "face-float32.tflite").read_bytes()
+    model = parsed(flatbuffer)
     graph = model.subgraphs[0]
     ranges = {bytes(t.name).decode(): (-50.0, 50.0) for t in graph.tensors}
-    limited = limited_ranges(detector_flatbuffer, ranges, InputSize())
+    limited = limited_ranges(flatbuffer, ranges, InputSize())
     changed = {name: limits for name, limits in limited.items() if limits != (-50.0, 50.0)}
     # Each output is a concatenation of three levels, each of which is a reshaped convolution.
     assert sorted(changed.values()) == sorted([LOGITS] * 7 + [CODES] * 7)
