@@ -99,45 +99,46 @@ def test_two_workers_train_as_one(tmp_path: Path, data: Path) -> None:
     assert "epoch" not in other.stderr
 
 
-#: Trains as `python -m training`, but the worker VICTIM kills itself when its second epoch starts.
+#: Trains as `python -m training`, but the worker VICTIM kills itself when the epoch EPOCH starts.
 KILLED = """
 import os, signal, sys
 from training.cli import main
 from training.fit.batches import TrainingSet
 epoch = TrainingSet.epoch
 def epoch_or_death(self, seed, number, *more):
-    if number == 1 and os.environ["INDEX"] == sys.argv[1]:
+    if [os.environ["INDEX"], str(number + 1)] == sys.argv[1:3]:
         os.kill(os.getpid(), signal.SIGKILL)
     return epoch(self, seed, number, *more)
 TrainingSet.epoch = epoch_or_death
-raise SystemExit(main(sys.argv[2:]))
+raise SystemExit(main(sys.argv[3:]))
 """
 
 
-@pytest.mark.parametrize("victim", [0, 1])
-def test_survivor_ends_and_all_resume_from_the_last_epoch(
-    victim: int, tmp_path: Path, data: Path
-) -> None:
-    command = train(data, "--classes", "3")
-    ended = workers(tmp_path, 2, "-c", KILLED, str(victim), *command[2:])
-    survivor = ended[1 - victim]
-    assert (ended[victim].returncode, survivor.returncode) == (-9, 1), survivor.stderr
-    message = survivor.stderr.splitlines()[-1]
-    assert f"the connection to worker {victim} (127.0.0.1:" in message
-    assert "start all workers again: with --resume" in message
-    assert "Traceback" not in survivor.stderr
-    (first,) = history(tmp_path)
+def test_survivor_ends_and_all_resume_from_the_last_epoch(tmp_path: Path, data: Path) -> None:
+    command = train(data, "--classes", "3", "--epochs", "3")
+    kept: list[dict[str, Any]] = []
+    for victim, epoch, more in ((1, 2, ()), (0, 3, ("--resume",))):
+        killed = ("-c", KILLED, str(victim), str(epoch))
+        ended = workers(tmp_path, 2, *killed, *command[2:], *more)
+        survivor = ended[1 - victim]
+        assert (ended[victim].returncode, survivor.returncode) == (-9, 1), survivor.stderr
+        message = survivor.stderr.splitlines()[-1]
+        assert f"the connection to worker {victim} (127.0.0.1:" in message
+        assert "start all workers again: with --resume" in message
+        assert "Traceback" not in survivor.stderr
+        *before, last = history(tmp_path)
+        assert (before, last["epoch"]) == (kept, epoch - 1)
+        kept.append(last)
     resumed = workers(tmp_path, 2, *command, "--resume")
     assert [each.returncode for each in resumed] == [0, 0], resumed[0].stderr + resumed[1].stderr
-    kept, second = history(tmp_path)
-    assert kept == first
-    assert second["epoch"] == 2
+    *before, last = history(tmp_path)
+    assert (before, last["epoch"]) == (kept, 3)
     assert (tmp_path / "0" / "mask.json").is_file()
 
 
 def detector(data: Path) -> list[str]:
     return [
-        *("-m", "training", "detector", "--data", str(data), "--size", "160x128"),
+        *("-m", "training", "detector", "--data", str(data), "--size", "96x96"),
         *("--batch", "4", "--epochs", "1", "--learning-rate", "1e-4"),
     ]
 

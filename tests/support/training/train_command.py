@@ -13,8 +13,9 @@ def train(data: Path, out: Path, *more: str | Path, compiled: bool = False) -> t
     `compiled`: whether TensorFlow compiles the training step.
     """
     done = datasets.python(
-        *("-m", "training", "train", "--data", data, "--out", out, "--epochs", "1", "--batch", "8"),
-        *("--run-folder", out.with_suffix(".run"), "--fresh", *more),
+        *("-m", "training", "train", "--data", data, "--out", out),
+        *("--run-folder", out.with_suffix(".run"), "--fresh"),
+        *("--epochs", "1", "--batch", "24", *more),
         compiled=compiled,
     )
     return done.returncode, done.stderr

@@ -118,8 +118,8 @@ def test_shipped_file_is_valid() -> None:
 def test_training_logs_unused_corrections(tmp_path: Path) -> None:
     data = datasets.classes(tmp_path / "tiny", {"with_mask": "mask", "without_mask": "no_mask"}, 40)
     done = datasets.python(
-        *("-m", "training", "train", "--data", data, "--out", tmp_path / "tiny.keras"),
-        *("--epochs", "1", "--batch", "8", "--run-folder", tmp_path / "run"),
+        *("-m", "training", "train", "--data", data, "--run-folder", tmp_path / "run"),
+        *("--net", "small", "--epochs", "1", "--batch", "8"),
         *("--corrections", file_of(tmp_path, "with_mask/nobody.jpg,,,-\n")),
         compiled=False,
     )

@@ -17,7 +17,7 @@ pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
 def test_each_set_trains_alone_and_tests_on_all(tmp_path: Path) -> None:
     one = datasets.kaggle(tmp_path / "one", 8)
     other = datasets.classes(tmp_path / "other", {"mask": "mask", "no_mask": "no_mask"}, 40)
-    command = ("-m", "training", "cross", "--data", one, other, "--steps", "1")
+    command = ("-m", "training", "cross", "--net", "small", "--data", one, other, "--steps", "1")
     done = datasets.python(*command, "--out", tmp_path / "out", compiled=False)
     assert done.returncode == 0, done.stderr
     found = json.loads((tmp_path / "out" / "cross.json").read_bytes())

@@ -42,17 +42,18 @@ def test_run_without_improvement_stops_early(tmp_path: Path) -> None:
     out, run = tmp_path / "m.keras", tmp_path / "run"
     command = [
         *("train", "--data", str(root), "--out", str(out), "--run-folder", str(run)),
-        *("--epochs", "9", "--batch", "8", "--patience", "2"),
+        *("--net", "small", "--epochs", "9", "--batch", "8", "--patience", "2"),
     ]
     done = datasets.python("-c", STOPS, *command, compiled=False)
     assert done.returncode == 0, done.stderr
     assert "stopped early" in done.stderr
     history = json.loads((run / "history.json").read_bytes())
     assert [entry["score"] for entry in history] == [0.5, 0.6, 0.55, 0.55]
-    again = datasets.python("-c", STOPS, *command, "--resume")
+    again = datasets.python("-c", STOPS, *command, "--resume", compiled=False)
     assert again.returncode == 0, again.stderr
     assert len(json.loads((run / "history.json").read_bytes())) == 4
-    longer = datasets.python("-c", STOPS, *command, "--resume", "--patience", "9")
+    command += ["--resume", "--patience", "9"]
+    longer = datasets.python("-c", STOPS, *command, compiled=False)
     assert longer.returncode == 0, longer.stderr
     assert len(json.loads((run / "history.json").read_bytes())) == 9
 

@@ -9,6 +9,7 @@ import pytest
 
 from tests.support.cli_process import error_line
 from tests.support.training import datasets
+from tests.support.training.keras_weights import correlation
 from training.cli import main
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
@@ -19,13 +20,13 @@ FACES = [
 ]
 
 
-def test_each_data_set_is_left_out_in_turn(tmp_path: Path) -> None:
+def test_each_data_set_is_left_out_in_turn(tmp_path: Path, three_class_model: Path) -> None:
     scenes = datasets.voc(tmp_path / "scenes", {f"scene{n}": FACES for n in range(12)})
     others = datasets.voc(tmp_path / "others", {f"other{n}": FACES for n in range(12)})
     out = tmp_path / "out"
     command = (
         *("-m", "training", "cross", "--left-out", "--classes", "3", "--net", "small"),
-        *("--steps", "1", "--data", scenes, others, "--out", out),
+        *("--steps", "1", "--start", three_class_model, "--data", scenes, others, "--out", out),
     )
     done = datasets.python(*command, compiled=False)
     assert done.returncode == 0, done.stderr
@@ -49,11 +50,8 @@ def test_each_data_set_is_left_out_in_turn(tmp_path: Path) -> None:
         [row for row in rows if not row.startswith("| others")],
     )
     assert "epoch 1/1" not in again.stderr, "trained networks must not be trained again"
-    start, elsewhere = out / "without-others" / "mask.keras", tmp_path / "elsewhere"
-    command[-1] = elsewhere
-    other = datasets.python(*command, "--start", start, compiled=False)
-    assert other.returncode == 0, other.stderr
-    assert (elsewhere / "left-out.json").read_bytes() != (out / "left-out.json").read_bytes()
+    for name in ("scenes", "others"):  # started from the given weights
+        assert correlation(three_class_model, out / f"without-{name}" / "mask.keras") > 0.9
 
 
 def test_label_that_only_one_data_set_has_is_named_before_the_training(tmp_path: Path) -> None:
