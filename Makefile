@@ -94,8 +94,8 @@ dashboard: $(VENV)/.dashboard ## Serve the dashboard for the devices of BROKER
 demo: $(VENV)/.dashboard ## Run a broker, the daemon on the demo clip, and the dashboard
 	@$(call split,args,DASHBOARD_ARGS); $(BIN)/mask-patrol dashboard --demo "$${args[@]}"
 
-test: $(VENV)/.dev lint ## Lint, types and all tests (installs TensorFlow, mosquitto, Chromium, PostgreSQL)
-	@$(MAKE) --no-print-directory test-tools
+test: ## Lint, types and all tests (installs TensorFlow, mosquitto, Chromium, PostgreSQL)
+	@$(MAKE) --no-print-directory -j 3 test-tools lint-with-all compile-tests
 	@$(call split,args,PYTEST_ARGS); $(BIN)/python -m pytest -n 4 --dist loadfile --no-loadscope-reorder "$${args[@]}"
 
 unit: $(VENV)/.unit ## Lint, types, and the fast tests, without TensorFlow, a browser, or a database server
@@ -109,6 +109,14 @@ soak: $(VENV)/.dev ## Run the long tests: two hours of footage, hundreds of kill
 
 lint: $(VENV)/.unit ## Lint, format, imports between packages, and types only
 	$(LINT)
+
+# Installs the packages of all tests and lints, while another job installs programs with apt.
+lint-with-all: $(VENV)/.dev
+	$(LINT)
+
+# Imports all tests once. On a new checkout, each worker of pytest would otherwise compile them all itself.
+compile-tests: $(VENV)/.dev
+	@found=$$($(BIN)/python -m pytest --collect-only -q 2>&1) || { echo "$$found"; exit 1; }
 
 dataset: $(VENV)/.train ## Fetch public data sets into data/: DATASET="name name…"; without DATASET, list them
 	@$(call split,names,DATASET); $(BIN)/python -m training dataset -- "$${names[@]}"
@@ -318,8 +326,10 @@ $(VENV)/.unit: $(VENV)/.edge
 	@$(call writable,$(VENV)); $(PIP) --editable '.[broker,metrics,dashboard,image,data,dev]'
 	@touch $@
 
-$(VENV)/.dev: $(VENV)/.train
-	@$(call writable,$(VENV)); $(PIP) --editable '.[broker,metrics,dashboard,postgres,image,train,dev]'
-	@touch $@ $(VENV)/.unit
+# --no-compile: the tests import a tenth of the modules, and Python compiles these at their first import.
+$(VENV)/.dev: $(VENV)/.venv pyproject.toml
+	@echo "Installing TensorFlow and all that the tests need into $(VENV) (once; about 3 GB, some minutes) …"
+	@$(call writable,$(VENV)); $(PIP) --no-compile --editable '.[broker,metrics,dashboard,postgres,image,train,dev]'
+	@touch $(VENV)/.train $(VENV)/.edge $(VENV)/.unit $@
 
-.PHONY: adopt audit bench broker-tools bundle card-tools check clean compare convert dashboard dataset demo emulator evaluate evaluate-detector explore firstrun flash frontier help image install lint linux lock pi-test release run soak test test-tools train train-detector uninstall unit
+.PHONY: adopt audit bench broker-tools bundle card-tools check clean compare compile-tests convert dashboard dataset demo emulator evaluate evaluate-detector explore firstrun flash frontier help image install lint lint-with-all linux lock pi-test release run soak test test-tools train train-detector uninstall unit

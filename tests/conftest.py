@@ -4,7 +4,7 @@ import importlib.abc
 import logging
 import signal
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import pytest
@@ -39,8 +39,26 @@ settings.load_profile("without deadline")
 
 TESTS = Path(__file__).parent
 END_TO_END = TESTS / "e2e"
-#: The file that takes longest, so that it starts first.
-LONGEST = TESTS / "systemd" / "test_device.py"
+#: The files that take longest, at least half a minute. They start early, because a long file that
+#: starts late keeps one worker busy after the others have ended.
+LONGEST = (
+    "systemd/test_device.py",
+    "systemd/test_local_broker.py",
+    "systemd/first_boot/test_first_boot.py",
+    "training/test_workers.py",
+    "training/face_detector/test_detector_training.py",
+    "training/fit/test_left_out.py",
+    "training/fit/test_training_run.py",
+    "training/test_end_to_end.py",
+    "convert/network/test_variants.py",
+    "convert/classifier/test_conversion.py",
+    "convert/face_detector/test_detector_conversion.py",
+    "e2e/test_run.py",
+    "e2e/test_damaged_files.py",
+    "e2e/test_bench.py",
+    "fuzz/test_mqtt_packets.py",
+    "fuzz/test_model_files.py",
+)
 #: The time limit of a test of `make soak` that does not set its own: the limit in `pyproject.toml`
 #: is for tests of seconds.
 SOAK_TIMEOUT_S = 3600.0
@@ -67,17 +85,24 @@ def _order_files(items: list[pytest.Item]) -> None:
     Workers that run at the same time then differ in what they need: those of `training` compute,
     and those of `e2e` wait. The quick files at the end let all workers end together.
     """
-    slow = list(dict.fromkeys(item.path for item in items if _is_slow(item)))
+    place = places_of([item.path for item in items if _is_slow(item)])
+    items.sort(key=lambda item: place.get(item.path, 1.0))
+
+
+def places_of(paths: Sequence[Path]) -> dict[Path, float]:
+    """Return the places of files in the run, from 0 to 1: those in `LONGEST` are the first of
+    their folder, and the very first file starts first of all.
+    """
+    rank = {TESTS / name: number for number, name in enumerate(LONGEST)}
     by_folder: dict[str, list[Path]] = {}
-    for path in slow:
+    for path in sorted(dict.fromkeys(paths), key=lambda path: rank.get(path, len(rank))):
         by_folder.setdefault(path.relative_to(TESTS).parts[0], []).append(path)
     place = {
-        path: (index + 0.5) / len(paths)
-        for paths in by_folder.values()
-        for index, path in enumerate(paths)
+        path: (index + 0.5) / len(files)
+        for files in by_folder.values()
+        for index, path in enumerate(files)
     }
-    place[LONGEST] = 0.0
-    items.sort(key=lambda item: place.get(item.path, 1.0))
+    return {**place, TESTS / LONGEST[0]: 0.0}
 
 
 def _is_slow(item: pytest.Item) -> bool:

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.conftest import SOAK_TIMEOUT_S, pytest_collection_modifyitems
+from tests.conftest import LONGEST, SOAK_TIMEOUT_S, TESTS, places_of, pytest_collection_modifyitems
 from tests.support.cli_process import leftovers_killed, start_mask_patrol
 from tests.support.mqtt.brokers import Mosquitto
 
@@ -23,6 +23,18 @@ def test_long_test_has_more_time_than_others(request: pytest.FixtureRequest) -> 
     assert time_limits(request, pytest.mark.soak) == [SOAK_TIMEOUT_S]
     assert time_limits(request, pytest.mark.soak, pytest.mark.timeout(7)) == [7]
     assert time_limits(request) == []
+
+
+def test_longest_files_start_first_and_folders_are_mixed() -> None:
+    longest = [TESTS / name for name in LONGEST]
+    assert all(path.is_file() for path in longest)
+    others = [TESTS / folder / f"{n}.py" for folder in ("e2e", "training") for n in range(9)]
+    place = places_of([*others, *others, *longest[::-1]])
+    assert min(place, key=place.__getitem__) == longest[0]
+    for folder in ("e2e", "training"):
+        files = sorted((path for path in place if folder in path.parts), key=place.__getitem__)
+        assert files == [each for each in [*longest, *others] if folder in each.parts]
+        assert (place[files[0]] < 0.1, place[files[-1]] > 0.9) == (True, True)
 
 
 def test_only_processes_of_this_test_are_killed(tmp_path: Path, mosquitto: Mosquitto) -> None:
