@@ -28,9 +28,9 @@ from edge.common.signals import signal_handlers
 from edge.config.settings import DashboardSettings, Settings
 from edge.dashboard.access.attempt_store import AttemptStore
 from edge.dashboard.access.connection_limits import ConnectionLimits, LimitedListener
-from edge.dashboard.access.door_tokens import DoorTokens
 from edge.dashboard.access.hashing_thread import HashingThread
 from edge.dashboard.access.known_browsers import KnownBrowsers
+from edge.dashboard.access.link_tokens import LinkTokens
 from edge.dashboard.access.login_attempts import LoginAttempts
 from edge.dashboard.access.login_sessions import LoginSessions
 from edge.dashboard.access.password import Password
@@ -160,7 +160,8 @@ class _Services:
             settings.mqtt.base,
             ingest.forget,
             settings.door_screen,
-            door_tokens=DoorTokens(folder / "dashboard-door-links"),
+            door_tokens=LinkTokens(folder / "dashboard-door-links"),
+            display_tokens=LinkTokens(folder / "dashboard-display-links"),
         )
         retention = RetentionJob(engine, wanted.retention_days, wanted.max_alerts)
         return _Services(ingest, subscriber, retention, attempts, context)

@@ -25,7 +25,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from edge.common.errors import UserError
 from edge.dashboard.access.client_address import parse_address
-from edge.dashboard.access.door_tokens import DoorTokens
+from edge.dashboard.access.link_tokens import LinkTokens
 from edge.dashboard.access.login_sessions import SESSION_COOKIE, LoginSessions
 from edge.dashboard.access.password import Password
 
@@ -62,6 +62,10 @@ PUBLIC_PATHS = frozenset(
 DOOR_PATH = re.compile(r"/door/([A-Za-z0-9._-]{1,64})(?:/state)?")
 #: The cookie with the token of a screen; the browser sends it only to that screen's path.
 DOOR_COOKIE = "mask_patrol_door"
+#: The live page of displays on walls, the name of all of them among the tokens, and their cookie.
+#: The browser sends the cookie to every path, because the page needs scripts.
+DISPLAY_PATH, DISPLAY_NAME, DISPLAY_COOKIE = "/display", "display", "mask_patrol_display"
+DISPLAY_PATHS = frozenset({DISPLAY_PATH, f"{DISPLAY_PATH}/live"})
 SAFE_METHODS = frozenset({"GET", "HEAD"})
 #: In the state of an ASGI scope: whether the request has passed this check, other than by a path in
 #: PUBLIC_PATHS. The server does not close its connection in favour of others.
@@ -99,7 +103,8 @@ class Access:
         password_on_loopback: bool = True,
         behind_proxy: bool = False,
         *,
-        door_tokens: DoorTokens,
+        door_tokens: LinkTokens,
+        display_tokens: LinkTokens,
     ) -> None:
         """Protect `app`.
 
@@ -117,6 +122,7 @@ class Access:
         self._password_on_loopback = password_on_loopback
         self._behind_proxy = behind_proxy
         self._door_tokens = door_tokens
+        self._display_tokens = display_tokens
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one ASGI connection."""
@@ -159,8 +165,18 @@ class Access:
         """
         if self._is_local(connection):
             return True
-        for token in _door_tokens(connection):
+        for token in _tokens(connection, DOOR_COOKIE):
             if await run_in_threadpool(self._door_tokens.is_valid, token, device):
+                return True
+        return await self.allows(connection)
+
+    async def allows_display(self, connection: HTTPConnection) -> bool:
+        """Return whether the client may see the live page of a display, which changes nothing.
+
+        Raises SQLAlchemyError or UserError when that cannot be looked up.
+        """
+        for token in _tokens(connection, DISPLAY_COOKIE):
+            if await run_in_threadpool(self._display_tokens.is_valid, token, DISPLAY_NAME):
                 return True
         return await self.allows(connection)
 
@@ -181,13 +197,15 @@ class Access:
     async def _has_access(self, connection: HTTPConnection) -> bool:
         if door := _door(connection.scope):
             return await self.allows_door(connection, door)
+        if _is_for_display(connection.scope):
+            return await self.allows_display(connection)
         return await self.allows(connection)
 
     def _log_in_first(self, connection: HTTPConnection) -> Response:
         scope = connection.scope
         if scope["type"] == "websocket":
             return Response(status_code=403)
-        if _door(scope) and _door_tokens(connection):
+        if _door(scope) and _tokens(connection, DOOR_COOKIE):
             return PlainTextResponse(INVALID_LINK, 403)
         target = "/login" if self._password.is_set else "/setup"
         if scope["method"] in SAFE_METHODS and "text/html" in connection.headers.get("accept", ""):
@@ -222,9 +240,16 @@ def _door(scope: Scope) -> str | None:
     return found[1] if found and is_safe else None
 
 
-def _door_tokens(connection: HTTPConnection) -> list[str]:
-    """Return the tokens for a door that the client has sent, in its link or in a cookie."""
-    sent = (connection.query_params.get("token"), connection.cookies.get(DOOR_COOKIE))
+def _is_for_display(scope: Scope) -> bool:
+    """Return whether a display needs the answer to the request."""
+    path = scope["path"]
+    is_safe = scope["type"] == "websocket" or scope["method"] in SAFE_METHODS
+    return is_safe and (path in DISPLAY_PATHS or path.startswith("/static/"))
+
+
+def _tokens(connection: HTTPConnection, cookie: str) -> list[str]:
+    """Return the tokens that the client has sent, in the link of a screen or in its `cookie`."""
+    sent = (connection.query_params.get("token"), connection.cookies.get(cookie))
     return [token for token in sent if token]
 
 

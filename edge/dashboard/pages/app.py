@@ -23,6 +23,7 @@ from edge.dashboard.pages import (
     alert_pages,
     camera_pages,
     check_pages,
+    display_pages,
     door_pages,
     health_pages,
     history_pages,
@@ -62,6 +63,7 @@ def make_app(
             *history_pages.ROUTES,
             *health_pages.ROUTES,
             *door_pages.ROUTES,
+            *display_pages.ROUTES,
             *check_pages.ROUTES,
             *login_pages.ROUTES,
             camera_pages.PAGE_ROUTE,
@@ -88,11 +90,12 @@ def make_app(
         password_on_loopback,
         behind_proxy,
         door_tokens=context.door_tokens,
+        display_tokens=context.display_tokens,
     )
 
 
 async def _live_page(request: Request) -> Response:
-    return page_context(request).render(request, "live.html")
+    return page_context(request).render(request, "live.html", display=False)
 
 
 async def _http_error(request: Request, error: Exception) -> Response:

@@ -14,9 +14,9 @@ from starlette.responses import HTMLResponse
 from edge import __version__
 from edge.common.percentages import format_percent
 from edge.config.door_screen import DoorScreenSettings
-from edge.dashboard.access.door_tokens import DoorTokens
 from edge.dashboard.access.hashing_thread import HashingThread
 from edge.dashboard.access.known_browsers import KnownBrowsers
+from edge.dashboard.access.link_tokens import LinkTokens
 from edge.dashboard.access.login_attempts import LoginAttempts
 from edge.dashboard.access.login_sessions import SESSION_COOKIE, LoginSessions
 from edge.dashboard.access.password import Password
@@ -61,6 +61,8 @@ CONDITION_EXPLANATIONS = {
     "offline": "The device is not connected to the broker.",
     "unknown": "The dashboard has not received the state of the device yet.",
 }
+#: Pages without the navigation, which needs a log-in.
+WITHOUT_NAVIGATION = ("/login", "/setup", "/display")
 #: Path and title of each page in the navigation.
 PAGES = (("/", "Live"), ("/history", "History"), ("/health", "Health"), ("/check", "Check"))
 
@@ -87,7 +89,9 @@ class PageContext:
     forget_devices: Callable[..., None] = lambda *devices: None
     #: The screens at the doors, and the tokens in their links.
     door_screen: DoorScreenSettings = field(default_factory=DoorScreenSettings)
-    door_tokens: DoorTokens = field(kw_only=True)
+    door_tokens: LinkTokens = field(kw_only=True)
+    #: The tokens in the links of displays on walls.
+    display_tokens: LinkTokens = field(kw_only=True)
     templates: jinja2.Environment = field(init=False)
 
     def __post_init__(self) -> None:
@@ -130,7 +134,7 @@ class PageContext:
             path=request.url.path,
             format_time=lambda at_s: display_times.format_time(at_s, zone),
             zone=str(zone),
-            logged_in=not request.scope["path"].startswith(("/login", "/setup")),
+            logged_in=not request.scope["path"].startswith(WITHOUT_NAVIGATION),
             has_session=SESSION_COOKIE in request.cookies,
             **values,
         )

@@ -3,13 +3,13 @@
 // After a disconnection the page connects again and gets the complete state again, so that nothing
 // is missing and nothing is shown twice.
 {
-  const SILENCE_MS = 7000, FIRST_DELAY_MS = 250, MAX_DELAY_MS = 5000;
+  const SILENCE_MS = 7000, FIRST_DELAY_MS = 250, MAX_DELAY_MS = 5000, DAY_MS = 86400000;
   let socket = null, delay_ms = FIRST_DELAY_MS, received_ms = performance.now();
 
   function connect() {
     received_ms = performance.now();
     const scheme = location.protocol === "https:" ? "wss" : "ws";
-    const opened = new WebSocket(`${scheme}://${location.host}/live`);
+    const opened = new WebSocket(`${scheme}://${location.host}${isDisplay ? "/display" : ""}/live`);
     socket = opened;
     opened.onmessage = (message) => { if (socket === opened) update(JSON.parse(message.data)); };
     opened.onclose = () => { if (socket === opened) disconnected(); };
@@ -36,6 +36,7 @@
   function update(body) {
     received_ms = performance.now();
     delay_ms = FIRST_DELAY_MS;
+    if (isDisplay && body.version !== document.body.dataset.version) { location.reload(); return; }
     known.ahead_s = body.now - Date.now() / 1000;
     const first = !known.everOnline;
     if (body.all) {
@@ -66,29 +67,8 @@
       + (alerts.length > 1 ? ` and ${alerts.length - 1} more` : "");
     byId("banner").classList.add("flash");
     setTimeout(() => byId("banner").classList.remove("flash"), 2500);
-    if (byId("sound").checked) beep();
-  }
-
-  let audio = null;
-  function beep() {
-    if (!audio) return;
-    for (const [at, pitch] of [[0, 880], [0.18, 1175]]) {
-      const tone = audio.createOscillator(), volume = audio.createGain();
-      tone.frequency.value = pitch;
-      volume.gain.setValueAtTime(0.25, audio.currentTime + at);
-      volume.gain.exponentialRampToValueAtTime(0.001, audio.currentTime + at + 0.16);
-      tone.connect(volume).connect(audio.destination);
-      tone.start(audio.currentTime + at);
-      tone.stop(audio.currentTime + at + 0.17);
-    }
-  }
-  // Browsers let a page play a sound only after the user has interacted with it.
-  byId("sound").addEventListener("change", () => {
-    if (!byId("sound").checked) return;
-    audio = audio || new AudioContext();
-    audio.resume();
     beep();
-  });
+  }
 
   for (const id of ["search", "which"]) byId(id).addEventListener("input", filterAgain);
   byId("show-more").addEventListener("click", showMore);
@@ -99,5 +79,7 @@
     // even if it has not been closed.
     if (socket && performance.now() - received_ms > SILENCE_MS) { const dead = socket; disconnected(); dead.onclose = null; dead.close(); }
   }, 1000);
+  // Browsers keep a cookie for 400 days only: a display, which nobody uses, renews it.
+  if (isDisplay) setInterval(() => { fetch(location.pathname).catch(() => { /* again tomorrow */ }); }, DAY_MS);
   connect();
 }

@@ -18,6 +18,8 @@ const known = {
   refused: {}, online: false, everOnline: false, ahead_s: 0,
 };
 const byId = (id) => document.getElementById(id);
+/** Whether this is a display on a wall, which may open no other page and change nothing. */
+const isDisplay = document.body.classList.contains("display");
 // This page writes the times, so they are in the browser's zone even if it accepts no cookies.
 byId("zone").textContent = Intl.DateTimeFormat().resolvedOptions().timeZone;
 const now_s = () => Date.now() / 1000 + known.ahead_s;
@@ -237,8 +239,8 @@ function drawDevice(device) {
   let card = deviceCards.get(device.device);
   if (!card) {
     card = make("li");
-    card.parts = { name: make("a", "name"), state: make("span"), more: make("p", "more") };
-    card.parts.name.href = `/health/${encodeURIComponent(device.device)}`;
+    card.parts = { name: make(isDisplay ? "span" : "a", "name"), state: make("span"), more: make("p", "more") };
+    if (!isDisplay) card.parts.name.href = `/health/${encodeURIComponent(device.device)}`;
     card.append(card.parts.name, card.parts.state, card.parts.more);
     deviceCards.set(device.device, card);
   }

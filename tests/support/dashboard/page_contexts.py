@@ -8,9 +8,9 @@ from pathlib import Path
 
 from edge.config.settings import load_settings
 from edge.dashboard.access.attempt_store import AttemptStore
-from edge.dashboard.access.door_tokens import DoorTokens
 from edge.dashboard.access.hashing_thread import HashingThread
 from edge.dashboard.access.known_browsers import KnownBrowsers
+from edge.dashboard.access.link_tokens import LinkTokens
 from edge.dashboard.access.login_attempts import LoginAttempts
 from edge.dashboard.access.login_sessions import LoginSessions
 from edge.dashboard.access.password import Password
@@ -49,7 +49,8 @@ def page_context_in(folder: Path) -> Iterator[PageContext]:
         {settings.device: LocalCamera(settings)},
         "broker.example:1883",
         "maskpatrol",
-        door_tokens=DoorTokens(folder / "door-links"),
+        door_tokens=LinkTokens(folder / "door-links"),
+        display_tokens=LinkTokens(folder / "display-links"),
     )
     yield context
     context.picture_checker.stop()

@@ -110,7 +110,7 @@ def test_links_are_made_and_revoked_on_a_page(app: ASGIApp, context: PageContext
     context.live_state.apply_message(Message("door1", "online", 1.0))
     assert "No links." in call_app(app, "GET", path).text
     made = call_app(app, "POST", path).text
-    (link,) = re.findall(r'<pre id="new">(.*)</pre>', made)
+    (link,) = re.findall(r'<pre id="new"[^>]*>(.*)</pre>', made)
     address, _, token = link.partition("?token=")
     assert address == "http://localhost/door/door1"
     assert context.door_tokens.is_valid(token, "door1")

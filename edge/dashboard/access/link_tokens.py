@@ -1,4 +1,4 @@
-"""The tokens in the links of screens at doors: each gives access to one door's screen, and no more.
+"""The tokens in the links of screens, at a door or on a wall: each opens one page, and no more.
 
 A file in the state directory holds the digest of each token. It is read at each check, so that a
 revoked token ends at once.
@@ -22,10 +22,10 @@ MAX_TOKENS = 1000
 MAX_TOKEN_LENGTH = 100
 
 
-class DoorToken(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """A token as it is stored; `created_s` is in seconds since the epoch."""
+class LinkToken(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A token as it is stored: its screen, and when it was made, in seconds since the epoch."""
 
-    device: str
+    screen: str
     sha256: str
     created_s: float
 
@@ -35,7 +35,7 @@ class DoorToken(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         return self.sha256[:8]
 
 
-class DoorTokens:
+class LinkTokens:
     """The tokens of one dashboard. Thread-safe."""
 
     def __init__(self, path: Path, clock: Callable[[], float] = time.time) -> None:
@@ -44,8 +44,8 @@ class DoorTokens:
         self._clock = clock
         self._lock = threading.Lock()
 
-    def create(self, device: str) -> str:
-        """Return a new token for the screen of `device`.
+    def create(self, screen: str) -> str:
+        """Return a new token for `screen`.
 
         Raises UserError if there are too many, or if the file cannot be read or written.
         """
@@ -56,39 +56,39 @@ class DoorTokens:
                 raise UserError(
                     f"there are {MAX_TOKENS} links already: revoke some that are unused"
                 )
-            self._write([*stored, DoorToken(device, _digest(token), self._clock())])
+            self._write([*stored, LinkToken(screen, _digest(token), self._clock())])
         return token
 
-    def of(self, device: str) -> list[DoorToken]:
-        """Return the tokens of `device`, oldest first; raises UserError."""
+    def of(self, screen: str) -> list[LinkToken]:
+        """Return the tokens of `screen`, oldest first; raises UserError."""
         with self._lock:
-            return [token for token in self._read() if token.device == device]
+            return [token for token in self._read() if token.screen == screen]
 
-    def revoke(self, device: str, name: str) -> None:
-        """Delete the token of `device` with that name, if there is one; raises UserError."""
+    def revoke(self, screen: str, name: str) -> None:
+        """Delete the token of `screen` with that name, if there is one; raises UserError."""
         with self._lock:
             stored = self._read()
-            kept = [token for token in stored if (token.device, token.name) != (device, name)]
+            kept = [token for token in stored if (token.screen, token.name) != (screen, name)]
             if len(kept) < len(stored):
                 self._write(kept)
 
-    def is_valid(self, token: str, device: str) -> bool:
-        """Return whether `token` gives access to the screen of `device`; raises UserError."""
+    def is_valid(self, token: str, screen: str) -> bool:
+        """Return whether `token` gives access to `screen`; raises UserError."""
         if not token or len(token) > MAX_TOKEN_LENGTH:
             return False
         # Digests are compared, so that the time that this takes reveals nothing about a token.
         digest = _digest(token)
-        return any(stored.sha256 == digest for stored in self.of(device))
+        return any(stored.sha256 == digest for stored in self.of(screen))
 
-    def _read(self) -> list[DoorToken]:
+    def _read(self) -> list[LinkToken]:
         try:
-            return msgspec.json.decode(self._path.read_bytes(), type=list[DoorToken])
+            return msgspec.json.decode(self._path.read_bytes(), type=list[LinkToken])
         except FileNotFoundError:
             return []
         except (OSError, msgspec.MsgspecError, ValueError) as error:
             raise UserError(f"cannot read {self._path}: {error}; delete it to revoke all") from None
 
-    def _write(self, tokens: list[DoorToken]) -> None:
+    def _write(self, tokens: list[LinkToken]) -> None:
         temporary = self._path.with_name(self._path.name + ".new")
         try:
             temporary.unlink(missing_ok=True)

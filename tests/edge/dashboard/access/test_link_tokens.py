@@ -1,4 +1,4 @@
-"""The tokens in the links of screens at doors."""
+"""The tokens in the links of screens."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ from pathlib import Path
 import pytest
 
 from edge.common.errors import UserError
-from edge.dashboard.access.door_tokens import MAX_TOKEN_LENGTH, DoorTokens
+from edge.dashboard.access.link_tokens import MAX_TOKEN_LENGTH, LinkTokens
 
 
-def tokens(folder: Path) -> DoorTokens:
-    return DoorTokens(folder / "links", lambda: 1000.0)
+def tokens(folder: Path) -> LinkTokens:
+    return LinkTokens(folder / "links", lambda: 1000.0)
 
 
 def test_token_is_valid_for_its_door_until_it_is_revoked(tmp_path: Path) -> None:
@@ -41,13 +41,13 @@ def test_file_is_private_and_holds_no_token(tmp_path: Path) -> None:
 
 
 def test_number_of_tokens_is_limited(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("edge.dashboard.access.door_tokens.MAX_TOKENS", 1)
+    monkeypatch.setattr("edge.dashboard.access.link_tokens.MAX_TOKENS", 1)
     tokens(tmp_path).create("door1")
     with pytest.raises(UserError, match="revoke some"):
         tokens(tmp_path).create("door1")
 
 
-@pytest.mark.parametrize("content", ["", "{", "[1]", '[{"device": "x"}]', b"\xff"])
+@pytest.mark.parametrize("content", ["", "{", "[1]", '[{"screen": "x"}]', b"\xff"])
 def test_damaged_file_gives_no_access(tmp_path: Path, content: str | bytes) -> None:
     (tmp_path / "links").write_bytes(content if isinstance(content, bytes) else content.encode())
     with pytest.raises(UserError, match="delete it to revoke all"):
