@@ -26,13 +26,14 @@ def take_screenshots(browser: Any, folder: Path, devices: int, only: Sequence[st
     """Write the screenshots of a site with this many devices; `only` names pages, or is empty."""
     with tempfile.TemporaryDirectory() as temporary:
         server = Mosquitto(Path(temporary)).start()
-        with site(Path(temporary), server, devices, ALERTS) as (dashboard, _):
+        with site(Path(temporary), server, devices, ALERTS) as (dashboard, simulated):
+            page = browser.new_page()
             for case in page_cases(dashboard, devices):
                 if only and case.name not in only:
                     continue
+                simulated.publish_states()
                 for look in LOOKS:
-                    context = look.context(browser)
-                    page = context.new_page()
+                    look.apply(page)
                     case.open(page, dashboard.address)
                     height = page.evaluate("document.documentElement.scrollHeight")
                     page.set_viewport_size(
@@ -40,7 +41,7 @@ def take_screenshots(browser: Any, folder: Path, devices: int, only: Sequence[st
                     )
                     name = f"{case.name}-{devices}-{look.width}-{look.scheme}.png"
                     page.screenshot(path=str(folder / name))
-                    context.close()
+            page.close()
         server.stop()
 
 

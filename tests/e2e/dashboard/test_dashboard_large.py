@@ -53,8 +53,8 @@ def test_pages_of_a_large_site_stay_small(
     figures: dict[str, Any] = {}
     with site(tmp_path, mosquitto, DEVICES, ALERTS) as (dashboard, simulated):
         relay = Relay(Broker("127.0.0.1", dashboard.port), records=True)
-        context = PHONE.context(browser)
-        page = context.new_page()
+        page = browser.new_page()
+        PHONE.apply(page)
         for path, ready in (("/", "#devices li"), ("/health", ".devices-health h2")):
             before = len(relay.recorded)
             page.goto(f"http://127.0.0.1:{relay.broker.port}{path}")
@@ -78,7 +78,7 @@ def test_pages_of_a_large_site_stay_small(
         page.goto(dashboard.address)
         page.get_by_role("link", name=f"all {DEVICES} devices").click()
         page.wait_for_selector(f"nav:has-text('of {DEVICES} devices')")
-        context.close()
+        page.close()
         relay.close()
 
 
@@ -120,14 +120,14 @@ def check_every_page(
 ) -> None:
     """Check each page with axe in the looks that `looks` returns for its number."""
     found: list[str] = []
+    page = browser.new_page()
     for number, case in enumerate(page_cases(dashboard, devices)):
         for look in looks(number):
-            context = look.context(browser)
-            page = context.new_page()
+            look.apply(page)
             case.open(page, dashboard.address)
             found += [f"{look}: {text}" for text in violations(page)]
             found += [f"{look}: {case.path}: too wide: {e}" for e in page.evaluate(TOO_WIDE)]
-            context.close()
+    page.close()
     assert found == []
 
 

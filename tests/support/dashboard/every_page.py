@@ -28,10 +28,10 @@ class Look:
     height: int
     scheme: str
 
-    def context(self, browser: Any) -> Any:
-        """Return a new browser context with this look."""
-        return browser.new_context(
-            viewport={"width": self.width, "height": self.height},
+    def apply(self, page: Any) -> None:
+        """Give a page of the browser this look."""
+        page.set_viewport_size({"width": self.width, "height": self.height})
+        page.emulate_media(
             color_scheme="dark" if self.scheme == "dark" else "light",
             forced_colors="active" if self.scheme == "forced" else "none",
         )
@@ -71,11 +71,13 @@ class PageCase:
 
 PAGE_CASES = (
     PageCase("live", "/", _shows_state),
-    PageCase("history", "/history?span=365"),
+    PageCase("history", "/history?span=30"),
     PageCase("health", "/health"),
     PageCase("health-filtered", "/health?search=door&state=attention"),
     PageCase("device", "/health/door000", needs_device=True),
     PageCase("device-silent", "/health/door002", needs_device=True),
+    PageCase("door", "/door/door000", needs_device=True),
+    PageCase("door-links", "/health/door000/screen", needs_device=True),
     PageCase("forget", "/health/door002/forget", needs_device=True),
     PageCase("forget-silent", "/forget-silent"),
     PageCase("check", "/check"),

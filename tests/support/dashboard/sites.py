@@ -21,6 +21,12 @@ DAY_S = 86_400.0
 #: The longest name that a device may have.
 LONG_NAME = "loading-bay-" + 52 * "x"
 
+#: What all alerts of `fill_history` have in common.
+ALERT: dict[str, Any] = {
+    "camera": "entrance", "label": "no_mask", "score": 0.93, "readings": 6, "ended_by": "left",
+    "duration_s": 4.0, "clock_synced": True, "replayed": False, "model": MODEL,
+}  # fmt: skip
+
 
 def device_names(count: int) -> list[str]:
     """Return the names of `count` devices; the second is as long as a name may be."""
@@ -42,20 +48,18 @@ def fill_history(path: Path, alerts: int, names: Sequence[str]) -> None:
                 name = names[number * 7919 % len(names)]
                 key = (int(at_s // 3600), name)
                 counts[key] = counts.get(key, 0) + 1
+                ended_s = at_s + ALERT["duration_s"]
                 yield {
-                    "episode": episode(name), "device": name, "camera": "entrance",
-                    "label": "no_mask", "score": 0.93, "readings": 6, "started_s": at_s,
-                    "ended_s": at_s + 4.0, "ended_by": "left", "duration_s": 4.0,
-                    "clock_synced": True, "replayed": False, "model": MODEL,
-                    "updated_s": at_s + 4.0,
+                    **ALERT, "episode": episode(name), "device": name, "started_s": at_s,
+                    "ended_s": ended_s, "updated_s": ended_s,
                 }  # fmt: skip
 
-        columns = list(next(alert_rows())) if alerts else []
-        counts.clear()
-        if alerts:
-            values = ",".join(f":{column}" for column in columns)
-            insert = f"INSERT INTO alerts ({','.join(columns)}) VALUES ({values})"
-            db.executemany(insert, alert_rows())
+        columns = (*ALERT, "episode", "device", "started_s", "ended_s", "updated_s")
+        db.executemany(
+            f"INSERT INTO alerts ({','.join(columns)})"
+            f" VALUES ({','.join(f':{column}' for column in columns)})",
+            alert_rows(),
+        )
         for kind, shift in (("start", 1), ("end", 0)):
             db.execute(
                 "INSERT INTO events SELECT episode, ?, device, 2 * rowid - ?, started_s"
@@ -104,6 +108,13 @@ class SimulatedSite:
 
         Return when the dashboard has received everything.
         """
+        self.publish_states()
+        if self.names:
+            self.start_alert()
+        wait_until(lambda: self._is_shown(dashboard), "the devices on the page")
+
+    def publish_states(self) -> None:
+        """Publish the state of each device; after a while without it, they do not respond."""
         for number, name in enumerate(self.names):
             # The status comes last: `offline` after it would make the device silent.
             state = {"no_mask": number == 0, "people": number % 3, "paused": number % 60 == 3}
@@ -113,9 +124,6 @@ class SimulatedSite:
             self.publish(name, "state", {**state, "since": iso_utc(time.time())})
             self.publish(name, "health", health_of(number))
             self.publish(name, "status", b"offline" if number % 40 == 2 else b"online")
-        if self.names:
-            self.start_alert()
-        wait_until(lambda: self._is_shown(dashboard), "the devices on the page")
 
     def start_alert(self, device: str = "") -> dict[str, Any]:
         """Publish the start of an alert, by default of the first device."""
