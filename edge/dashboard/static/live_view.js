@@ -57,8 +57,8 @@ function showMore() {
   cardLimit += CARDS;
   drawAlerts();
   // The focus goes to the first new card: the button moves away, and may be hidden now.
-  const added = [...byId("alerts").children].slice(before);
-  (added.flatMap((card) => [...card.querySelectorAll("button:not([hidden])")])[0] || byId("alerts-title")).focus();
+  const added = byId("alerts").children[before];
+  if (added) { added.tabIndex = -1; added.focus(); }
 }
 
 /** Redraw after another search or filter, which starts with few cards again. */

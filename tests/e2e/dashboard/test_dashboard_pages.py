@@ -67,7 +67,10 @@ def test_banner_is_calm_only_if_all_are_online(
     open_live_page(page, dashboard.address)
     page.wait_for_selector(".banner.calm >> text=1 device online")
     away = Device(mosquitto.broker, "door2")
+    away.send("health", encoded({"camera": "ok", "outbox_depth": 3}))
+    page.wait_for_selector("#devices .more:has-text('3 events waiting')")
     away.send("status", b"offline", retain=True)
+    page.wait_for_selector("#devices .offline .more:has-text('3 events were waiting then')")
     page.wait_for_selector(".banner.warn >> text=1 of 2 devices not online")
     page.wait_for_selector(
         "#banner-more:text('Nobody without a mask at the device that is online')"
