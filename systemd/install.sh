@@ -21,7 +21,7 @@ UNITS=/usr/local/lib/systemd/system
 JOURNALD=/usr/local/lib/systemd/journald.conf.d
 UDEV=/usr/local/lib/udev/rules.d
 COMMAND=/usr/local/bin/mask-patrol
-SERVICES='mask-patrol.service mask-patrol-dashboard.service mask-patrol-settle.service'
+SERVICES='mask-patrol.service mask-patrol-dashboard.service mask-patrol-screen.service mask-patrol-settle.service'
 # The script that mounts the data partition, and the init of a device with a read-only root, which
 # cmdline.txt names.
 LIB=/usr/local/lib/mask-patrol
@@ -52,6 +52,8 @@ sudo ./install.sh uninstall --purge    remove these, too
   --name TEXT      the name of this door for people
   --dashboard      also start the dashboard
   --dashboard network     and let browsers in the network open it, after a log-in
+  --screen         also show the screen at the door on the display of this device, from its dashboard
+  --screen LINK    the same from another dashboard, on whose page of the device the link was made
   --config FILE    install FILE as the configuration (default: keep the existing one)
   --deb-dir DIR    install the Debian packages (.deb) in DIR first
   --release-key FILE    accept only updates that are signed with this public key (.pub)
@@ -274,6 +276,41 @@ apt_picamera2() {
         python3-picamera2 >/dev/null
 }
 
+# Exits if a desktop has the display, which the screen at the door needs.
+require_free_display() {
+    if [ "$(systemctl get-default 2>/dev/null)" = graphical.target ] &&
+        [ "$(systemctl is-enabled display-manager.service 2>/dev/null)" = enabled ]; then
+        die "--screen: this system starts a desktop, which uses the display: turn it off (sudo systemctl set-default multi-user.target, then reboot), or start the browser from it, as \"The screen at the door\" in README.md says" 2
+    fi
+}
+
+# Installs what the screen at the door needs: a compositor, its access to the display, a browser, and
+# fonts. Arabic letters are in fonts-noto-core.
+install_screen() {
+    set -- cage seatd chromium fonts-noto-core
+    case $settings in
+    *languages=*zh*) set -- "$@" fonts-noto-cjk ;;
+    esac
+    missing=''
+    for package; do
+        if ! dpkg --status "$package" 2>/dev/null | grep -q '^Status: .* installed$'; then
+            missing="$missing $package"
+        fi
+    done
+    if [ -z "$missing" ]; then return 0; fi
+    if [ "$offline" = yes ]; then
+        die "--screen: these packages are not installed:$missing; leave out --offline, or give them with --deb-dir"
+    fi
+    say "Installing$missing from apt …"
+    # shellcheck disable=SC2086 # one argument per word
+    apt_screen $missing || { apt-get update -qq && apt_screen $missing; } ||
+        die "apt could not install$missing: connect this machine to the network and run this again"
+}
+
+apt_screen() {
+    DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "$@" >/dev/null
+}
+
 # Sets up mosquitto on this machine, for this device and for others, and names it in the configuration.
 set_up_broker() {
     host=$(printf '%s\n' "$settings" | sed -n '1s/^host=//p')
@@ -469,9 +506,9 @@ make_configuration() {
     done
 }
 
-# settings_of FILE [CREDENTIALS]: prints `host=…`, `source=…`, and `account=daemon` if the dashboard uses
-# the daemon's account at the broker, of a configuration; fails with its error. The source is `private`
-# if its address is among the credentials.
+# settings_of FILE [CREDENTIALS]: prints `host=…`, `source=…`, `languages=…` (of the screen at the door),
+# and `account=daemon` if the dashboard uses the daemon's account at the broker, of a configuration;
+# fails with its error. The source is `private` if its address is among the credentials.
 settings_of() {
     "$release/bin/python" -P - "$1" "${2-$ETC/credentials}/camera-source" <<'PYTHON'
 import sys
@@ -486,6 +523,7 @@ except UserError as error:
     sys.exit(f"install.sh: {error}")
 source = "private" if Path(sys.argv[2]).exists() else settings.camera.source
 print(f"host={settings.mqtt.host}\nsource={source}")
+print("languages=" + " ".join(settings.door_screen.languages))
 if settings.mqtt.username and not settings.dashboard.mqtt_username:
     print("account=daemon")
 PYTHON
@@ -689,6 +727,19 @@ start_service() {
     fi
 }
 
+# Enables the screen at the door, and starts it. It starts again by itself while it has no display.
+start_screen() {
+    if [ "$(systemctl is-enabled "$screen" 2>/dev/null)" != enabled ]; then
+        changed=yes
+        systemctl enable --quiet "$screen"
+    fi
+    if ! booted || [ "$start" = no ]; then return 0; fi
+    if [ "$changed" = yes ] || ! systemctl is-active --quiet "$screen"; then
+        systemctl restart "$screen" ||
+            die "the screen does not start: journalctl -u mask-patrol-screen shows the reason"
+    fi
+}
+
 # If no process runs, no restart is needed: the next start uses the installed files.
 clear_restart_pending() {
     if booted && ! runs; then rm -f "$RESTART_PENDING"; fi
@@ -735,7 +786,7 @@ lines_of() {
 }
 
 install_all() {
-    given=$* config_file='' deb_dir='' release_key='' offline=no start=yes dashboard='' broker='' changed=no recording=yes fresh=no
+    given=$* config_file='' deb_dir='' release_key='' offline=no start=yes dashboard='' screen='' broker='' changed=no recording=yes fresh=no
     further_sources=''
     while [ $# -gt 0 ]; do
         case $1 in
@@ -769,6 +820,16 @@ install_all() {
                 shift
             fi
             ;;
+        --screen)
+            screen=mask-patrol-screen.service
+            case ${2-} in
+            -* | '') dashboard=mask-patrol-dashboard.service ;;
+            *)
+                export MASK_PATROL_SETUP_SCREEN="$2"
+                shift
+                ;;
+            esac
+            ;;
         *) die "unknown option $1; $0 --help lists them" 2 ;;
         esac
         shift
@@ -776,6 +837,7 @@ install_all() {
     require_supported_machine
     refuse_read_only_root
     warn_about_overlay
+    if [ -n "$screen" ]; then require_free_display; fi
     require_intact_bundle
     if [ -n "$release_key" ]; then require_release_key "$release_key"; fi
     # shellcheck source=/dev/null
@@ -795,12 +857,17 @@ install_all() {
     if [ -n "$dashboard" ] && ! "$release/bin/mask-patrol" dashboard --help >/dev/null 2>&1; then
         die "--dashboard: this release has no dashboard" 2
     fi
+    if [ -n "$screen" ]; then
+        "$release/bin/mask-patrol" screen --config "$config" >/dev/null || exit 2
+        install_screen
+    fi
     trap - EXIT INT HUP TERM
     activate
     # A manual installation ends an interrupted trial of `mask-patrol update`.
     rm -f "$PREFIX/trial"
     # shellcheck disable=SC2086 # an empty value must not be an argument
     start_service $dashboard
+    if [ -n "$screen" ]; then start_screen; fi
     remove_old_releases
     if [ "$changed" = no ]; then say "Nothing to change: ${release##*/} is installed."; else
         say "Done: ${release##*/}. mask-patrol status shows its state."
@@ -811,9 +878,9 @@ install_all() {
 # The next run with the same options would write the file again, and restart the service.
 refuse_two_sources_of_settings() {
     [ -n "$config_file" ] || return 0
-    case ${MASK_PATROL_SETUP_CAMERA-}${MASK_PATROL_SETUP_NAME-}${MASK_PATROL_SETUP_DASHBOARD-}/${MASK_PATROL_SETUP_BROKER-} in
+    case ${MASK_PATROL_SETUP_CAMERA-}${MASK_PATROL_SETUP_NAME-}${MASK_PATROL_SETUP_DASHBOARD-}${MASK_PATROL_SETUP_SCREEN-}/${MASK_PATROL_SETUP_BROKER-} in
     / | /here) ;;
-    *) die "--camera, --name, --broker HOST and --dashboard network change the configuration: with --config, write them into $config_file instead" 2 ;;
+    *) die "--camera, --name, --broker HOST, --screen LINK and --dashboard network change the configuration: with --config, write them into $config_file instead" 2 ;;
     esac
 }
 

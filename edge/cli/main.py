@@ -17,7 +17,7 @@ from edge.cli.broker_commands import add_broker
 from edge.cli.camera_commands import add_camera
 from edge.cli.command_parser import Commands, add_command
 from edge.cli.output_commands import add_outputs
-from edge.cli.service_commands import add_status, add_update
+from edge.cli.service_commands import add_screen, add_status, add_update
 from edge.common.errors import UsageError, UserError
 from edge.common.hidden_passwords import (
     hide_in_all_messages,
@@ -114,6 +114,7 @@ def _parser() -> argparse.ArgumentParser:
     add_camera(commands, _host_and_port)
     add_broker(commands)
     add_outputs(commands, _add_common)
+    add_screen(commands, _add_common)
     add_bench(commands, _add_common)
     add_dashboard(commands, _add_common, _with_overrides)
     return parser

@@ -1,9 +1,10 @@
-"""The commands for the installed service on a device: `mask-patrol status` and `update`."""
+"""The commands for the installed service on a device: `status`, `update` and `screen`."""
 
 from __future__ import annotations
 
 import argparse
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 from edge.cli.command_parser import Commands, add_command
@@ -81,6 +82,41 @@ def add_update(commands: Commands) -> None:
         f" (default: {ONLINE_TIMEOUT_S:g}, with --settle {SETTLE_TIMEOUT_S:g})",
     )
     parser.set_defaults(do=_update, log_level="warning", log_format="auto")
+
+
+def add_screen(commands: Commands, add_common: Callable[[argparse.ArgumentParser], None]) -> None:
+    """Add `screen` to the command line; `add_common` adds the options that all commands have."""
+    parser = add_command(
+        commands,
+        "screen",
+        help="print the address of the screen at the door for the display of this device",
+        description="Print the address of the screen at the door, for a browser on the display of"
+        " this device. `install.sh --screen` sets one up.",
+        examples=[
+            "mask-patrol screen --config door.toml",
+            'chromium --kiosk "$(mask-patrol screen --config door.toml)"',
+        ],
+    )
+    parser.add_argument(
+        "--page",
+        type=Path,
+        metavar="FILE",
+        help="write a page that opens the screen as soon as the dashboard answers",
+    )
+    add_common(parser)
+    parser.set_defaults(do=_screen)
+
+
+def _screen(options: argparse.Namespace) -> int:
+    from edge.config.settings import load_settings
+    from edge.service.door_screen import screen_address, start_page, write_page
+
+    settings = load_settings(options.config)
+    if options.page is None:
+        sys.stdout.write(f"{screen_address(settings)}\n")
+    else:
+        write_page(start_page(settings), options.page)
+    return 0
 
 
 def _status(options: argparse.Namespace) -> int:

@@ -21,6 +21,14 @@ Language = Annotated[
     ),
 ]
 Text = Annotated[str, msgspec.Meta(max_length=80)]
+#: The address of a screen, or empty.
+Link = Annotated[
+    str,
+    text_rule(
+        r"^(https?://[!-~]+)?\Z",
+        'the link of a screen from the dashboard, such as "https://desk/door/door1?token=…"',
+    ),
+]
 Period = Annotated[float, msgspec.Meta(ge=1.0, le=600.0)]
 
 
@@ -45,7 +53,7 @@ class OwnDoorTexts(Section, frozen=True, kw_only=True):
 
 
 class DoorScreenSettings(Section, frozen=True, kw_only=True):
-    """The pages `/door/NAME` of the dashboard."""
+    """The pages `/door/NAME` of the dashboard, and the screen on the display of this device."""
 
     languages: tuple[Language, ...] = ("en",)
     language_s: Period = 4.0
@@ -53,6 +61,7 @@ class DoorScreenSettings(Section, frozen=True, kw_only=True):
     speak: bool = False
     colours: DoorColours = DoorColours()
     texts: tuple[OwnDoorTexts, ...] = ()
+    address: Link = ""
 
     def __post_init__(self) -> None:
         """Raise ValueError if there is no language, or a language without all texts."""
@@ -77,3 +86,12 @@ class DoorScreenSettings(Section, frozen=True, kw_only=True):
         own = next((texts for texts in self.texts if texts.language == language), unchanged)
         names = DoorTexts.__dataclass_fields__
         return DoorTexts(**{n: getattr(own, n) or getattr(shipped, n, "") for n in names})
+
+
+def ink_on(background: str) -> str:
+    """Return black or white, whichever has more contrast with a colour such as `#b3141c`."""
+    parts = [int(background[n : n + 2], 16) / 255 for n in (1, 3, 5)]
+    # The relative luminance of WCAG 2; at 0.18, black and white have the same contrast.
+    linear = [p / 12.92 if p <= 0.04045 else ((p + 0.055) / 1.055) ** 2.4 for p in parts]
+    luminance = sum(w * p for w, p in zip((0.2126, 0.7152, 0.0722), linear, strict=True))
+    return "#000000" if (luminance + 0.05) ** 2 > 1.05 * 0.05 else "#ffffff"

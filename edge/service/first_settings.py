@@ -45,6 +45,7 @@ class FirstSettings:
     password: str = field(default="", repr=False)
     name: str = ""
     dashboard: str = ""
+    screen: str = field(default="", repr=False)  # contains a token
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str]) -> FirstSettings:
@@ -52,7 +53,7 @@ class FirstSettings:
 
         Raises UsageError if one is not UTF-8 text.
         """
-        names = ("camera", "broker", "username", "password", "name", "dashboard")
+        names = ("camera", "broker", "username", "password", "name", "dashboard", "screen")
         answers = {name: environment.get(PREFIX + name.upper(), "").strip() for name in names}
         for name, text in answers.items():
             try:
@@ -79,6 +80,8 @@ def write_first_settings(wanted: FirstSettings, configuration: Path, credentials
         values["mqtt"] = broker_values(wanted.broker)
     if wanted.dashboard == IN_NETWORK:
         values["dashboard"] = {"host": ALL_INTERFACES}
+    if wanted.screen:
+        values["door_screen"] = {"address": wanted.screen}
     _write(configuration, values)
     secrets = {CREDENTIAL_USERNAME: wanted.username, CREDENTIAL_PASSWORD: wanted.password}
     if has_secret:

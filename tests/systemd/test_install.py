@@ -40,6 +40,9 @@ uname*) cat "$ROOT/bundle/MACHINE" ;;
 "systemctl show --property=MainPID"*) reply pid || echo 0 ;;
 "systemctl show --property=NeedDaemonReload"*) reply reload || echo no ;;
 "systemctl is-enabled mask-patrol@"*) reply cameras; [ -e "$ROOT/replies/cameras" ] ;;
+"systemctl get-default") reply default-target || echo multi-user.target ;;
+"systemctl is-enabled display-manager"*) echo enabled ;;
+"dpkg --status"*) [ -e "$ROOT/replies/packages" ] && echo "Status: install ok installed" ;;
 "systemctl is-enabled"*) reply enabled; [ -e "$ROOT/replies/enabled" ] ;;
 "systemctl enable"*) echo enabled >"$ROOT/replies/enabled" ;;
 "systemctl daemon-reload") rm -f "$ROOT/replies/reload" ;;
@@ -54,6 +57,7 @@ uname*) cat "$ROOT/bundle/MACHINE" ;;
     mkdir -p "$ROOT/etc/mosquitto/conf.d"
     echo "include_dir /etc/mosquitto/conf.d" >"$ROOT/etc/mosquitto/mosquitto.conf"
     ;;
+"apt-get install"*cage*) [ -e "$ROOT/replies/apt-fresh" ] ;;
 "apt-get install"*) [ -e "$ROOT/replies/apt-fresh" ] && : >"$ROOT/replies/picamera2" ;;
 "apt-get update"*)
     [ -e "$ROOT/replies/apt-online" ] || exit 1
@@ -66,8 +70,8 @@ chown*) [ ! -e "$ROOT/replies/chown-fails" ] ;;
 esac
 """
 STUBBED = (
-    "id", "getent", "uname", "systemctl", "udevadm", "apt-cache", "apt-get", "findmnt", "useradd",
-    "usermod", "userdel", "groupadd", "chown", "sync",
+    "id", "getent", "uname", "systemctl", "udevadm", "dpkg", "apt-cache", "apt-get", "findmnt",
+    "useradd", "usermod", "userdel", "groupadd", "chown", "sync",
 )  # fmt: skip
 #: The stub of python3: creates a release without wheels; the real Python runs everything else.
 PYTHON = r"""#!/bin/sh
@@ -812,6 +816,48 @@ def test_new_dashboard_starts_before_the_daemon(root: Root) -> None:
     both = "systemctl restart mask-patrol.service mask-patrol-dashboard.service"
     assert root.calls("systemctl restart") == [both]
     assert not root.calls("systemctl start")
+
+
+def test_screen_is_installed_with_what_it_needs(root: Root) -> None:
+    root.reply("apt-online")
+    config = root.write_config()
+    config.write_text(f"{config.read_text()}[door_screen]\nlanguages = ['en', 'zh']\n")
+    root.install("--screen", "--config", str(config))
+    packages = "cage seatd chromium fonts-noto-core fonts-noto-cjk"
+    assert root.calls("apt-get install")[-1].endswith(f"--no-install-recommends {packages}")
+    assert root.calls("systemctl start mask-patrol-dashboard.service")
+    assert root.calls("systemctl restart mask-patrol-screen.service")
+    unit = root.folder / "usr/local/lib/systemd/system/mask-patrol-screen.service"
+    assert unit.exists()
+    root.reply("packages")
+    root.install("--screen", "--config", str(config))
+    assert apt_commands(root) == []
+    (root.folder / "boot/firmware/cmdline.txt").unlink()
+    root.install("uninstall")
+    assert not unit.exists()
+
+
+def test_screen_of_another_dashboard_is_set_by_its_link(root: Root) -> None:
+    root.reply("packages")
+    link = "https://desk.lan/door/door1?token=abc"
+    output = root.install("--broker", "broker.lan", "--camera", "/dev/video0", "--screen", link)
+    assert "abc" not in output
+    settings = load_settings(root.folder / "etc/mask-patrol/mask-patrol.toml")
+    assert settings.door_screen.address == link
+    assert root.calls("systemctl restart mask-patrol-screen.service")
+    assert not root.calls("systemctl start mask-patrol-dashboard.service")
+    refused = root.install("--screen", "desk.lan", code=2)
+    assert "expected the link of a screen" in refused
+
+
+def test_screen_needs_a_free_display_and_its_packages(root: Root) -> None:
+    root.reply("default-target", "graphical.target\n")
+    config = str(root.write_config())
+    assert "this system starts a desktop" in root.install("--screen", "--config", config, code=2)
+    root.reply("default-target", None)
+    output = root.install("--screen", "--offline", "--config", config, code=1)
+    assert "not installed: cage seatd chromium fonts-noto-core; leave out --offline" in output
+    assert not root.calls("systemctl restart")
 
 
 def broker_root(root: Root, source: str = "/dev/video0") -> Root:

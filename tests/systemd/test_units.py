@@ -19,8 +19,9 @@ from tests.support.cli_process import ROOT
 SYSTEMD = ROOT / "systemd"
 UNITS = sorted((SYSTEMD / "units").glob("*.service"))
 #: The largest exposure, of 10, that systemd-analyze may report. mask-patrol-data mounts a partition
-#: for all processes, so it cannot have a mount namespace of its own.
-MAX_EXPOSURE = {"mask-patrol-data.service": 4.0}
+#: for all processes, so it cannot have a mount namespace of its own. The browser of the screen
+#: makes a sandbox of its own, and needs the network and the display.
+MAX_EXPOSURE = {"mask-patrol-data.service": 4.0, "mask-patrol-screen.service": 3.5}
 DEFAULT_MAX_EXPOSURE = 2.0
 
 
@@ -45,11 +46,14 @@ def test_systemd_analyze_finds_no_error(unit: Path, tmp_path: Path) -> None:
     copy = tmp_path / unit.name
     copy.write_text(
         re.sub(
-            r"/opt/mask-patrol/current/bin/mask-patrol|/usr/local/lib/mask-patrol/mount-data",
+            r"/opt/mask-patrol/current/bin/mask-patrol|/usr/local/lib/mask-patrol/mount-data"
+            "|/usr/bin/(cage|chromium)(?= )",
             "/bin/true",
             unit.read_text(),
         )
     )
+    # The unit of a Debian package that the screen needs.
+    (tmp_path / "seatd.service").write_text("[Service]\nExecStart=/bin/true\n")
     result = subprocess.run(
         ["systemd-analyze", "verify", "--man=no", copy], capture_output=True, text=True, check=False
     )

@@ -55,7 +55,7 @@ STRICT_TRANSPORT_SECURITY = "max-age=2592000"
 PUBLIC_PATHS = frozenset(
     {
         "/login", "/setup", "/static/style.css", "/static/icon.svg", "/static/door.css",
-        "/static/door.js", "/static/times.js",
+        "/static/door.js", "/static/times.js", "/alive",
     }
 )  # fmt: skip
 #: The screen of a door, and its WebSocket.

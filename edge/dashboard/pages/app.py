@@ -58,6 +58,7 @@ def make_app(
     app = Starlette(
         routes=[
             Route("/", _live_page),
+            Route("/alive", _alive),
             WebSocketRoute("/live", serve_live),
             *alert_pages.ROUTES,
             *history_pages.ROUTES,
@@ -96,6 +97,11 @@ def make_app(
 
 async def _live_page(request: Request) -> Response:
     return page_context(request).render(request, "live.html", display=False)
+
+
+async def _alive(_request: Request) -> Response:
+    """Answer a page of another origin, such as the one with which a screen at a door starts."""
+    return Response(status_code=204, headers={"cross-origin-resource-policy": "cross-origin"})
 
 
 async def _http_error(request: Request, error: Exception) -> Response:

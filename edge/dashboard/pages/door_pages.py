@@ -13,7 +13,7 @@ from starlette.routing import Route, WebSocketRoute
 from starlette.websockets import WebSocket
 
 from edge import __version__
-from edge.config.door_screen import DoorScreenSettings
+from edge.config.door_screen import DoorScreenSettings, ink_on
 from edge.dashboard.access.access import DOOR_COOKIE, is_secure
 from edge.dashboard.ingest.validation import DEVICE_NAME
 from edge.dashboard.live.door_feed import DoorFeed
@@ -53,15 +53,6 @@ class DoorPage:
         }
         digest = hashlib.sha256(f"{__version__} {json.dumps(data)}".encode()).hexdigest()
         return DoorPage(json.dumps({**data, "version": digest[:16]}), digest[:16])
-
-
-def ink_on(background: str) -> str:
-    """Return black or white, whichever has more contrast with a colour such as `#b3141c`."""
-    parts = [int(background[n : n + 2], 16) / 255 for n in (1, 3, 5)]
-    # The relative luminance of WCAG 2; at 0.18, black and white have the same contrast.
-    linear = [p / 12.92 if p <= 0.04045 else ((p + 0.055) / 1.055) ** 2.4 for p in parts]
-    luminance = sum(w * p for w, p in zip((0.2126, 0.7152, 0.0722), linear, strict=True))
-    return "#000000" if (luminance + 0.05) ** 2 > 1.05 * 0.05 else "#ffffff"
 
 
 async def door(request: Request) -> Response:

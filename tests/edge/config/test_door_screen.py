@@ -55,6 +55,7 @@ def test_language_with_own_texts_is_accepted(tmp_path: Path) -> None:
         ("[door_screen]\nlanguages = []", "`languages` is empty: give at least one"),
         ('[door_screen]\nlanguages = ["Deutsch"]', "expected the code of a language, such as"),
         ('[door_screen.colours]\ncalm = "red"', "expected a colour of six hexadecimal digits"),
+        ('[door_screen]\naddress = "desk"', "expected the link of a screen from the dashboard"),
         ('[[door_screen.texts]]\nlanguage = "de"\nalert = "x"', "unknown setting"),
     ],
 )

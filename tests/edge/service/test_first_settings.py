@@ -49,6 +49,12 @@ def test_answers_are_written_into_the_example(config: Path) -> None:
     assert config.stat().st_mtime_ns == changed
 
 
+def test_link_of_a_screen_is_written(config: Path) -> None:
+    link = "https://desk/door/door1?token=abc"
+    assert write(config, screen=link) == {}
+    assert load_settings(config).door_screen.address == link
+
+
 def test_no_answer_changes_nothing(config: Path) -> None:
     before = config.read_text()
     assert write(config, broker="here") == {}
@@ -70,6 +76,7 @@ def test_address_with_a_password_is_kept_out_of_the_configuration(config: Path) 
         ({"camera": "gopher://192.0.2.20"}, "an address that begins with rtsp://"),
         ({"broker": "mqtt://192.0.2.9"}, "the broker must be here, HOST, HOST:PORT"),
         ({"broker": "192.0.2.9:99999"}, "port"),
+        ({"screen": "desk"}, "expected the link of a screen from the dashboard, such as"),
         ({"name": "x" * 65}, "a title has at most 64 characters, and this one has 65"),
     ],
 )

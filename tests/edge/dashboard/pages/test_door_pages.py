@@ -10,10 +10,10 @@ from collections.abc import Callable
 import pytest
 from starlette.types import ASGIApp
 
-from edge.config.door_screen import DoorColours, DoorScreenSettings
+from edge.config.door_screen import DoorColours, DoorScreenSettings, ink_on
 from edge.dashboard.base.messages import Message
 from edge.dashboard.pages.app import make_app
-from edge.dashboard.pages.door_pages import DoorPage, ink_on
+from edge.dashboard.pages.door_pages import DoorPage
 from edge.dashboard.pages.page_context import PageContext
 from tests.support.dashboard.http_client import PASSWORD, Response, call_app
 
