@@ -36,10 +36,11 @@ log = logging.getLogger(__name__)
 
 #: Answers from this size on are compressed, unless they are pictures. The length of a compressed
 #: answer can reveal a secret in it to somebody who reads the network and makes the browser send
-#: texts that the answer repeats (BREACH). No answer contains such a secret: the token of the login
-#: session is in a cookie only, requests from other sites are refused by their `Origin` instead of a
-#: token in the form, and the pages never show a password or a setup code. The cookie is
-#: `SameSite=Lax`, so that other sites cannot fetch pages with it unseen either.
+#: texts that the answer repeats, again and again (BREACH). No such answer contains a secret: the
+#: tokens of sessions and screens are in cookies, requests from other sites are refused by their
+#: `Origin` and not by a token in the form, and the pages show no password and no setup code. A new
+#: link of a screen is shown once, in the answer to a POST, which other sites cannot send. The
+#: cookies are `SameSite`, so that other sites cannot fetch pages with them unseen either.
 MIN_COMPRESSED_BYTES = 1000
 
 

@@ -78,6 +78,8 @@ PAGE_CASES = (
     PageCase("device-silent", "/health/door002", needs_device=True),
     PageCase("door", "/door/door000", needs_device=True),
     PageCase("door-links", "/health/door000/screen", needs_device=True),
+    PageCase("display", "/display", _shows_state),
+    PageCase("display-links", "/screens"),
     PageCase("forget", "/health/door002/forget", needs_device=True),
     PageCase("forget-silent", "/forget-silent"),
     PageCase("check", "/check"),
