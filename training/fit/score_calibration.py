@@ -6,6 +6,10 @@ and is less confident than it is accurate. One scale and one offset for each lab
 that the network was not trained on, correct both faults. The scale and the offsets are folded into
 the network's last layer and take no time at inference. This method is "vector scaling" with one
 common scale (Guo and others, "On Calibration of Modern Neural Networks", 2017).
+
+A data set without a label says nothing about the label's frequency elsewhere: most data sets have
+no incorrectly worn masks at all. Its faces therefore count with the probabilities given that the
+label is one of those that the data set has.
 """
 
 from __future__ import annotations
@@ -60,11 +64,13 @@ def fit_calibration(logits: list[Floats], truth: list[npt.NDArray[np.int64]]) ->
     wide = [each.astype(np.float64) for each in logits]
     labels = wide[0].shape[1]
     count = sum(len(each) for each in truth)
+    lacking = [np.setdiff1d(np.arange(labels), right) for right in truth]
 
     def loss(values: npt.NDArray[np.float64]) -> float:
         means = []
-        for each, right in zip(wide, truth, strict=True):
+        for each, right, lacks in zip(wide, truth, lacking, strict=True):
             moved = each * values[0] + values[1:]
+            moved[:, lacks] = -np.inf
             peak = moved.max(axis=1, keepdims=True)
             total = peak[:, 0] + np.log(np.exp(moved - peak).sum(axis=1))
             means.append(float((total - moved[np.arange(len(right)), right]).mean()))

@@ -49,3 +49,13 @@ def test_absent_label_keeps_small_offset() -> None:
     three = np.concatenate([logits, np.full((300, 1), -6, np.float32)], axis=1)
     found = fit_calibration([three], [truth])
     assert all(abs(offset) < 1.0 for offset in found.offsets)
+
+
+def test_data_set_that_lacks_a_label_says_nothing_about_its_frequency() -> None:
+    logits, truth = world(2000, 3, 4)
+    two_labels = truth < 2
+    alone = fit_calibration([logits], [truth])
+    beside = fit_calibration(
+        [logits, logits[two_labels] + np.array([0, 0, 3], np.float32)], [truth, truth[two_labels]]
+    )
+    np.testing.assert_allclose(beside.offsets, alone.offsets, atol=0.2)
