@@ -313,7 +313,7 @@ $(VENV)/.pi: $(VENV)/.edge
 	@touch $@
 
 $(VENV)/.dashboard: $(VENV)/.edge
-	@$(call writable,$(VENV)); $(PIP) --editable '.[broker,dashboard]'
+	@$(call writable,$(VENV)); $(PIP) --editable '.[broker,dashboard,notify]'
 	@touch $@
 
 $(VENV)/.train: $(VENV)/.venv pyproject.toml
@@ -323,13 +323,13 @@ $(VENV)/.train: $(VENV)/.venv pyproject.toml
 
 $(VENV)/.unit: $(VENV)/.edge
 	@echo "Installing what the fast tests need into $(VENV) (once; about 900 MB) …"
-	@$(call writable,$(VENV)); $(PIP) --editable '.[broker,metrics,dashboard,image,data,dev]'
+	@$(call writable,$(VENV)); $(PIP) --editable '.[broker,metrics,dashboard,notify,image,data,dev]'
 	@touch $@
 
 # --no-compile: the tests import a tenth of the modules, and Python compiles these at their first import.
 $(VENV)/.dev: $(VENV)/.venv pyproject.toml
 	@echo "Installing TensorFlow and all that the tests need into $(VENV) (once; about 3 GB, some minutes) …"
-	@$(call writable,$(VENV)); $(PIP) --no-compile --editable '.[broker,metrics,dashboard,postgres,image,train,dev]'
+	@$(call writable,$(VENV)); $(PIP) --no-compile --editable '.[broker,metrics,dashboard,notify,postgres,image,train,dev]'
 	@touch $(VENV)/.train $(VENV)/.edge $(VENV)/.unit $@
 
 .PHONY: adopt audit bench broker-tools bundle card-tools check clean compare compile-tests convert dashboard dataset demo emulator evaluate evaluate-detector explore firstrun flash frontier help image install lint lint-with-all linux lock pi-test release run soak test test-tools train train-detector uninstall unit

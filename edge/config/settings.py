@@ -18,6 +18,7 @@ from edge.config import lens_geometry
 from edge.config.camera_controls import CameraControls, NightSettings
 from edge.config.door_screen import DoorScreenSettings
 from edge.config.host_name import host_mistake
+from edge.config.notify_rule import NotifyRule, require_different_names
 from edge.config.output_settings import (
     MAX_OUTPUTS,
     OutputSettings,
@@ -284,14 +285,16 @@ class Settings(Section, frozen=True, kw_only=True):
     output: Annotated[tuple[OutputSettings, ...], msgspec.Meta(max_length=MAX_OUTPUTS)] = ()
     dashboard: DashboardSettings = DashboardSettings()
     door_screen: DoorScreenSettings = DoorScreenSettings()
+    notify: tuple[NotifyRule, ...] = ()
 
     def __post_init__(self) -> None:
-        """Raise ValueError if `title` cannot be a title, if an alert label is not classified, or if
-        outputs contradict each other or the alert labels.
+        """Raise ValueError if `title` cannot be a title, if an alert label is not classified, if
+        outputs contradict each other or the alert labels, or if two notifications have one name.
         """
         require_title(self.title)
         require_distinct(self.output)
         require_raised(self.output, self.events.alert_on)
+        require_different_names(self.notify)
         if self.classifier.classes == 2 and INCORRECT in self.events.alert_on:
             raise ValueError(
                 f"`events.alert_on` contains {INCORRECT}, which `classifier.classes = 2` excludes:"

@@ -45,6 +45,11 @@ from edge.dashboard.ingest.subscriber import Subscriber
 from edge.dashboard.ingest.validation import MessageValidator
 from edge.dashboard.live.live_state import LiveState
 from edge.dashboard.local_camera import LocalCamera, local_cameras
+from edge.dashboard.notify.notifications import (
+    Notifications,
+    find_receivers,
+    make_notifications,
+)
 from edge.dashboard.pages.app import make_app
 from edge.dashboard.pages.page_context import PageContext
 from edge.dashboard.picture_check.worker_client import WorkerClient
@@ -80,9 +85,12 @@ def dashboard(settings: Settings, config: Path | None = None) -> int:
     certificate = _load_certificate(wanted)
     limits = ConnectionLimits(wanted.proxies)
     with _lock_state_directory() as folder, _bind(wanted, limits) as listener:
+        receivers = find_receivers(settings, folder)
         engine = open_database(wanted.database)
         cameras = local_cameras(settings, config)
-        services = _Services.build(settings, engine, folder, broker, cameras)
+        live = LiveState()
+        notifications = make_notifications(settings, receivers, engine, live)
+        services = _Services.build(settings, engine, folder, broker, cameras, live, notifications)
         app = make_app(
             services.context, wanted.names, wanted.password_on_loopback, bool(wanted.proxies)
         )
@@ -120,11 +128,13 @@ class _Services:
         folder: Path,
         broker: Broker,
         cameras: Mapping[str, LocalCamera],
+        live_state: LiveState,
+        notifications: Notifications,
     ) -> _Services:
         """Create the services and connect them with each other, without starting them."""
         wanted = settings.dashboard
-        live_state = LiveState()
-        store = HistoryStore(engine, wanted.retention_days * DAY_S)
+        notifier = notifications.notifier
+        store = HistoryStore(engine, wanted.retention_days * DAY_S, notifier.add_alerts)
         history = HistoryQueries(engine)
         name = _load_name(folder)
         password = Password(folder / "dashboard-password")
@@ -136,6 +146,8 @@ class _Services:
             history,
             live_state,
             name if wanted.shared else "",
+            on_written=notifier.wake,
+            on_housekeeping=notifier.check_devices,
         )
         subscriber = Subscriber(
             broker,
@@ -155,6 +167,7 @@ class _Services:
             hashing,
             LoginAttempts(hashing, attempts),
             WorkerClient(settings),
+            notifications,
             cameras,
             broker.address,
             settings.mqtt.base,
@@ -167,7 +180,8 @@ class _Services:
         return _Services(ingest, subscriber, retention, attempts, context)
 
     def start(self) -> None:
-        """Start the threads; raises sqlalchemy.exc.SQLAlchemyError."""
+        """Start the threads; raises sqlalchemy.exc.SQLAlchemyError and UserError."""
+        self.context.notifications.start()
         self.ingest.start()
         self.subscriber.start()
         self.retention.start()
@@ -176,6 +190,7 @@ class _Services:
         """Stop in the order of the data flow, so that all received events are written."""
         self.subscriber.stop(leave_group=self.ingest.others_are_running)
         self.ingest.stop()
+        self.context.notifications.stop()
         self.retention.stop()
         self.context.picture_checker.stop()
         self.context.hashing.stop()

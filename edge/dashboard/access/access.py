@@ -35,6 +35,7 @@ log = logging.getLogger(__name__)
 #: device sends can then never run as code.
 CONTENT_SECURITY_POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' blob: data:;"
+    " manifest-src 'self';"
     " connect-src 'self'; media-src 'self' blob:; form-action 'self'; base-uri 'none';"
     " frame-ancestors 'none'"
 )
@@ -56,6 +57,8 @@ PUBLIC_PATHS = frozenset(
     {
         "/login", "/setup", "/static/style.css", "/static/icon.svg", "/static/door.css",
         "/static/door.js", "/static/times.js", "/alive",
+        # Browsers read the description of a web application, and its icons, without cookies.
+        "/manifest.webmanifest", "/static/icon-192.png", "/static/icon-512.png",
     }
 )  # fmt: skip
 #: The screen of a door, and its WebSocket.

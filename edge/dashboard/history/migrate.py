@@ -21,7 +21,7 @@ SCRIPTS = Path(__file__).parent / "migrations"
 VERSION_TABLE = "mask_patrol_schema_version"
 #: The revisions in `migrations/versions`, oldest first. They are repeated here so that opening a
 #: database that is up to date does not import Alembic, which takes 0.3 s and 9 MB on a desktop.
-REVISIONS = ("0001", "0002")
+REVISIONS = ("0001", "0002", "0003")
 #: The key of PostgreSQL's advisory lock for migrations; no other program is likely to use it.
 MIGRATION_LOCK = int.from_bytes(b"maskptrl", "big")
 

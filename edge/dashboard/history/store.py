@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,6 +17,7 @@ from edge.dashboard.history.tables import (
     alerts,
     daily,
     dashboards,
+    device_faults,
     devices,
     events,
     figures,
@@ -46,13 +47,21 @@ class WriteResult:
 class HistoryStore:
     """Changes to the database; may be used from any thread."""
 
-    def __init__(self, engine: sa.Engine, max_age_s: float = math.inf) -> None:
+    def __init__(
+        self,
+        engine: sa.Engine,
+        max_age_s: float = math.inf,
+        on_new: Callable[[sa.Connection, Sequence[EventMessage]], None] = lambda db, new: None,
+    ) -> None:
         """Write to an open database (see `edge.dashboard.history.database.open_database`).
 
-        `max_age_s`: rows older than this may have been deleted from the database.
+        `max_age_s`: rows older than this may have been deleted from the database. `on_new` is
+        called with the events that were not in the database before, in the transaction that writes
+        them.
         """
         self._engine = engine
         self._max_age_s = max_age_s
+        self._on_new = on_new
 
     def write_events(self, batch: Sequence[EventMessage], now_s: float) -> WriteResult:
         """Commit a batch; an event whose (id, event_type) is in the database changes nothing.
@@ -68,6 +77,8 @@ class HistoryStore:
                 is_old = event.at_s < now_s - self._max_age_s
                 gaps_of[event.device].add(event.seq, now_s, is_old)
             self._save_gaps(db, gaps_of, {event.device for event in new}, now_s)
+            if new:
+                self._on_new(db, new)
             episodes = sorted({event.episode for event in new})
             changed = [
                 dict(row._mapping)
@@ -163,7 +174,7 @@ class HistoryStore:
                 insert.on_conflict_do_update(index_elements=["device"], set_=values),
                 [{"device": name, "forgotten": 0, "retired_s": now_s} for name in sorted(names)],
             )
-            for table in (gaps, figures, problems):
+            for table in (gaps, figures, problems, device_faults):
                 for part in chunks(names):
                     db.execute(sa.delete(table).where(table.c.device.in_(part)))
 

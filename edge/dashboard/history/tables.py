@@ -146,3 +146,77 @@ dashboards = sa.Table(
     sa.Column("name", sa.String(64), primary_key=True),
     sa.Column("seen_s", sa.Double, nullable=False),
 )
+
+#: Notifications. A row `waiting` is a reason for a notification of `rule` that is not due yet: its
+#: alert may still be too short, or its digest still be collected. When it is due, it is replaced by
+#: one row `queued` for each target of the rule (a line of its file of addresses, or a browser),
+#: which becomes `sent` or, with the reason in `error`, `failed`.
+notifications = sa.Table(
+    "notifications",
+    metadata,
+    sa.Column("number", sa.Integer, primary_key=True, autoincrement=True),
+    sa.Column("rule", sa.String(32), nullable=False),
+    sa.Column("target", sa.String(32), nullable=False),
+    # Names the reason, such as `alert:EPISODE`, so that each rule has it only once.
+    sa.Column("key", sa.String(200), nullable=False),
+    sa.Column("topic", sa.String(16), nullable=False),
+    sa.Column("device", sa.String(64), nullable=False),
+    sa.Column("title", sa.String(64), nullable=False),
+    sa.Column("label", sa.String(32), nullable=False),
+    sa.Column("detail", sa.String(120), nullable=False),
+    # How many alerts the notification is about, and when the first and the last of them began.
+    sa.Column("total", sa.Integer, nullable=False),
+    sa.Column("first_s", sa.Double, nullable=False),
+    sa.Column("last_s", sa.Double, nullable=False),
+    sa.Column("state", sa.String(8), nullable=False),
+    # The times from here on are by the clock of the database (see `database_time_s`).
+    sa.Column("due_s", sa.Double, nullable=False),
+    sa.Column("expires_s", sa.Double, nullable=False),
+    # Until when one dashboard has the notification to itself, in order to deliver it.
+    sa.Column("leased_until_s", sa.Double, nullable=False),
+    sa.Column("attempts", sa.Integer, nullable=False),
+    sa.Column("error", sa.String(300), nullable=False),
+    sa.Column("finished_s", sa.Double),
+    sa.UniqueConstraint("rule", "key", "target", name="notifications_once"),
+    sa.Index("notifications_due", "state", "rule", "target", "due_s"),
+    sqlite_autoincrement=True,  # otherwise SQLite uses the numbers of deleted rows again
+)
+
+#: When each rule with a cooldown last had a notification about a device and a topic, by the clock
+#: of the database.
+notification_cooldowns = sa.Table(
+    "notification_cooldowns",
+    metadata,
+    sa.Column("rule", sa.String(32), primary_key=True),
+    sa.Column("device", sa.String(64), primary_key=True),
+    sa.Column("topic", sa.String(16), primary_key=True),
+    sa.Column("last_s", sa.Double, nullable=False),
+)
+
+#: What is wrong with a device, so that all dashboards that share the database report it once.
+#: `since_s` is by the database's clock, NULL when nothing is wrong. `total` is how many lost events
+#: were reported.
+device_faults = sa.Table(
+    "device_faults",
+    metadata,
+    sa.Column("device", sa.String(64), primary_key=True),
+    sa.Column("topic", sa.String(16), primary_key=True),
+    sa.Column("since_s", sa.Double),
+    sa.Column("cleared_s", sa.Double),
+    sa.Column("total", sa.BigInteger, nullable=False),
+)
+
+#: Browsers that receive notifications by Web Push (RFC 8030). `vapid_key` is the public key of the
+#: dashboard at which the browser subscribed; only that dashboard can send it messages.
+push_subscriptions = sa.Table(
+    "push_subscriptions",
+    metadata,
+    sa.Column("number", sa.Integer, primary_key=True, autoincrement=True),
+    sa.Column("endpoint", sa.String(1000), nullable=False, unique=True),
+    sa.Column("p256dh", sa.String(120), nullable=False),
+    sa.Column("auth", sa.String(60), nullable=False),
+    sa.Column("vapid_key", sa.String(120), nullable=False),
+    sa.Column("browser", sa.String(80), nullable=False),
+    sa.Column("created_s", sa.Double, nullable=False),
+    sqlite_autoincrement=True,
+)

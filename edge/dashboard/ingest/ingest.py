@@ -40,6 +40,8 @@ class Ingest:
         shared_as: str = "",
         clock: Callable[[], float] = time.time,
         ticks: Callable[[], float] = time.monotonic,
+        on_written: Callable[[], None] = lambda: None,
+        on_housekeeping: Callable[[], None] = lambda: None,
     ) -> None:
         """Prepare the parts.
 
@@ -47,13 +49,15 @@ class Ingest:
         monotonic clock in seconds, for intervals.
 
         `shared_as` is this dashboard's name among those that share the database; it is empty
-        if the database is not shared.
+        if the database is not shared. `on_written` is called after each batch of events,
+        `on_housekeeping` every second; it may raise sqlalchemy.exc.SQLAlchemyError.
         """
         self._validator = validator
         self._store = store
         self._history = history
         self._live = live
         self._shared_as = shared_as
+        self._on_written, self._on_housekeeping = on_written, on_housekeeping
         self._clock = clock
         self._ticks = ticks
         self._registry = DeviceRegistry(validator, store, history, live, ticks)
@@ -120,6 +124,7 @@ class Ingest:
         self._problems.add(device, text, self._ticks())
 
     def _show_written(self, result: WriteResult) -> None:
+        self._on_written()
         self._live.update_alerts(result.alerts)
         for device in self._live.update_lost(result.lost):
             self._add_problem(device, f"{result.lost[device]} events are missing so far")
@@ -134,6 +139,7 @@ class Ingest:
         self._registry.write_returned(now_s)
         if self._shared_as:
             self._synchronise()
+        self._on_housekeeping()
         self._store.add_problems(self._problems.take_rows(now_s))
         self._store.add_figures(self._figures.take_rows(self._live.devices()))
         if self._ticks() - self._last_seen_written_ticks_s >= LAST_SEEN_EVERY_S:

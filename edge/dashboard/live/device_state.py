@@ -59,6 +59,15 @@ class DeviceState:
         """The names and titles of the device and its camera, which are empty before its `info`."""
         return self.info or Info()
 
+    @property
+    def silence_limit_s(self) -> float:
+        """For how long a device that works may be silent: until three reports are missing.
+
+        The usual interval is the median, so that one long silence does not change it.
+        """
+        usual_s = median_low(self._intervals_s) if self._intervals_s else DEFAULT_REPORT_EVERY_S
+        return max(STALLED_AFTER_S, MISSED_REPORTS * usual_s)
+
     def mark_seen(self, at_s: float, ticks_s: float) -> None:
         """Record that a message of the device arrived now."""
         self.seen_s, self.seen_ticks_s = at_s, ticks_s
@@ -100,7 +109,7 @@ class DeviceState:
         silent_s = ticks_s - max(self.heard_ticks_s(), self.known_ticks_s)
         if self.status is None and self.health is None and self.state is None:
             return "unknown", "has not reported its state"
-        if silent_s > self._max_silence_s():
+        if silent_s > self.silence_limit_s:
             return "stalled", "is connected but sends no messages"
         if self.health is not None and self.health.camera not in CAMERA_OK:
             return "trouble", f"camera: {self.health.camera}"
@@ -137,7 +146,7 @@ class DeviceState:
         """
         if self.reported_ticks_s is None or self.condition(ticks_s)[0] in SILENT_CONDITIONS:
             return False
-        return ticks_s - self.reported_ticks_s <= self._max_silence_s()
+        return ticks_s - self.reported_ticks_s <= self.silence_limit_s
 
     def figures_row(self) -> dict[str, Any]:
         """Return the last health report as a row of the table `figures`."""
@@ -160,14 +169,6 @@ class DeviceState:
             since_s = ticks_s - self.reported_ticks_s
             self._intervals_s.append(min(3600.0, max(1.0, since_s)))
         self.reported_s, self.reported_ticks_s = message.received_s, ticks_s
-
-    def _max_silence_s(self) -> float:
-        """Return for how long a device that works may be silent: until three reports are missing.
-
-        The usual interval is the median, so that one long silence does not change it.
-        """
-        usual_s = median_low(self._intervals_s) if self._intervals_s else DEFAULT_REPORT_EVERY_S
-        return max(STALLED_AFTER_S, MISSED_REPORTS * usual_s)
 
 
 def _all_clear_s(state: State, received_s: float) -> float:

@@ -124,6 +124,11 @@ class LiveState:
         """Set whether the broker is connected and, if it is not, the reason."""
         self._update_link(connected=connected, why=reason)
 
+    @property
+    def is_connected(self) -> bool:
+        """Whether the dashboard is connected to the broker."""
+        return bool(self._link[1]["connected"])
+
     def set_storage_error(self, reason: str) -> None:
         """Set the reason why alerts cannot be stored; empty if they can be stored."""
         self._update_link(disk=reason)

@@ -28,6 +28,8 @@ from edge.dashboard.pages import (
     health_pages,
     history_pages,
     login_pages,
+    notification_pages,
+    push_pages,
     snapshot_pages,
 )
 from edge.dashboard.pages.page_context import DASHBOARD_FOLDER, PageContext, page_context
@@ -66,6 +68,8 @@ def make_app(
             *health_pages.ROUTES,
             *door_pages.ROUTES,
             *display_pages.ROUTES,
+            *notification_pages.ROUTES,
+            *push_pages.ROUTES,
             *check_pages.ROUTES,
             *login_pages.ROUTES,
             camera_pages.PAGE_ROUTE,

@@ -26,6 +26,7 @@ from edge.dashboard.history.store import HistoryStore
 from edge.dashboard.live.device_state import SILENT_CONDITIONS
 from edge.dashboard.live.live_state import LiveState
 from edge.dashboard.local_camera import LocalCamera
+from edge.dashboard.notify.notifications import Notifications
 from edge.dashboard.pages import display_times
 from edge.dashboard.picture_check.worker_client import WorkerClient
 
@@ -64,7 +65,13 @@ CONDITION_EXPLANATIONS = {
 #: Pages without the navigation, which needs a log-in.
 WITHOUT_NAVIGATION = ("/login", "/setup", "/display")
 #: Path and title of each page in the navigation.
-PAGES = (("/", "Live"), ("/history", "History"), ("/health", "Health"), ("/check", "Check"))
+PAGES = (
+    ("/", "Live"),
+    ("/history", "History"),
+    ("/health", "Health"),
+    ("/notifications", "Notifications"),
+    ("/check", "Check"),
+)
 
 
 @dataclass
@@ -80,6 +87,7 @@ class PageContext:
     hashing: HashingThread
     login_attempts: LoginAttempts
     picture_checker: WorkerClient
+    notifications: Notifications
     #: The cameras that the Camera page shows, by the names of their devices.
     local_cameras: Mapping[str, LocalCamera] = field(default_factory=dict)
     #: The broker (`host:port`) and the first level of the topics, for the texts of empty pages.

@@ -28,9 +28,11 @@
       const page = new DOMParser().parseFromString(await response.text(), "text/html");
       const replacement = page.getElementById("fresh");
       if (!replacement) return;
-      const focused = fresh.contains(document.activeElement) ? document.activeElement.getAttribute("href") : null;
+      const active = fresh.contains(document.activeElement) ? document.activeElement : null;
+      const focused = active?.getAttribute("href") ?? null, focusedId = active?.id || null;
       fresh.replaceChildren(...replacement.childNodes);
       if (focused !== null) [...fresh.querySelectorAll("a")].find((a) => a.getAttribute("href") === focused)?.focus();
+      if (focusedId) document.getElementById(focusedId)?.focus();
       refreshed_ms = Date.now();
       notice.hidden = true;
     } catch { showNotice("The dashboard does not answer"); }

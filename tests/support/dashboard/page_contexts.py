@@ -19,6 +19,7 @@ from edge.dashboard.history.queries import HistoryQueries
 from edge.dashboard.history.store import HistoryStore
 from edge.dashboard.live.live_state import LiveState
 from edge.dashboard.local_camera import LocalCamera
+from edge.dashboard.notify.notifications import Notifications
 from edge.dashboard.pages.page_context import PageContext
 from edge.dashboard.picture_check.worker_client import WorkerClient
 
@@ -36,8 +37,9 @@ def page_context_in(folder: Path) -> Iterator[PageContext]:
     password = Password(folder / "password")
     hashing = HashingThread()
     attempts = AttemptStore(folder / "attempts.sqlite3")
+    live = LiveState()
     context = PageContext(
-        LiveState(),
+        live,
         HistoryStore(engine),
         HistoryQueries(engine),
         password,
@@ -46,6 +48,7 @@ def page_context_in(folder: Path) -> Iterator[PageContext]:
         hashing,
         LoginAttempts(hashing, attempts),
         WorkerClient(settings),
+        Notifications(engine, live),
         {settings.device: LocalCamera(settings)},
         "broker.example:1883",
         "maskpatrol",

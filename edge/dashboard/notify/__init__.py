@@ -1,0 +1,1 @@
+"""Notifications: rules, the queue in the database, and the process that delivers it."""

@@ -1,0 +1,35 @@
+"""Which rules apply to an alert, or to a fault of a device."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from fnmatch import fnmatchcase
+
+from edge.config.notify_rule import NotifyRule, Topic
+from edge.dashboard.base.messages import EventMessage
+
+
+def matches_alert(rule: NotifyRule, start: EventMessage, age_s: float) -> bool:
+    """Return whether `rule` applies to the alert that the event `start` begins.
+
+    `age_s` is how long ago that was, in seconds: an alert that has exceeded the age limit of the
+    rule when it arrives causes no notification.
+    """
+    return (
+        "alert" in rule.about
+        and (not rule.labels or start.label in rule.labels)
+        and age_s < 60.0 * rule.max_age_min
+        and _includes(rule, start.device, start.at_s)
+    )
+
+
+def matches_fault(rule: NotifyRule, topic: Topic, device: str, at_s: float) -> bool:
+    """Return whether `rule` applies to a fault of `device` at `at_s`, seconds since the epoch."""
+    return topic in rule.about and _includes(rule, device, at_s)
+
+
+def _includes(rule: NotifyRule, device: str, at_s: float) -> bool:
+    """Return whether the rule's doors, hours and days include this, in the local time zone."""
+    local = datetime.fromtimestamp(max(0.0, at_s)).astimezone()
+    is_at_door = not rule.doors or any(fnmatchcase(device, door) for door in rule.doors)
+    return is_at_door and rule.hours.include(local.weekday(), 60 * local.hour + local.minute)

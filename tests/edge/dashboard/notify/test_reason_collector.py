@@ -1,0 +1,110 @@
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+import sqlalchemy as sa
+
+from edge.dashboard.notify.message_text import render
+from edge.dashboard.notify.reason_collector import CollectedRule, ReasonCollector
+
+
+@pytest.fixture
+def collect(engine: sa.Engine, rows: Callable[[], Any]) -> Callable[..., list[Any]]:
+    """Collect once; return the rows that were queued by this, with their columns."""
+
+    def run(*targets: str, **settings: float) -> list[Any]:
+        before = {row.number for row in rows()}
+        ReasonCollector(engine).collect(CollectedRule("guard", **settings), targets or ("1",))
+        return [row for row in rows() if row.number not in before]
+
+    return run
+
+
+def test_reason_becomes_one_notification_for_each_target(
+    add: Callable[..., None], collect: Callable[..., list[Any]], rows: Callable[[], Any]
+) -> None:
+    add([1])
+    assert [(row.target, row.state, row.key) for row in collect("1", "2")] == [
+        ("1", "queued", "alert:1"), ("2", "queued", "alert:1"),
+    ]  # fmt: skip
+    assert len(rows()) == 2
+    assert collect("1", "2") == []
+
+
+def test_reason_waits_until_it_is_due(
+    add: Callable[..., None],
+    collect: Callable[..., list[Any]],
+    pass_time: Callable[[float], None],
+) -> None:
+    add([1], delay_s=10.0)
+    assert collect() == []
+    pass_time(10.1)
+    assert len(collect()) == 1
+
+
+def test_cooldown_is_counted_for_each_door_and_topic(
+    add: Callable[..., None],
+    collect: Callable[..., list[Any]],
+    pass_time: Callable[[float], None],
+) -> None:
+    add([1, 2])
+    add([3], "door2")
+    add([4], topic="device_offline")
+    assert [row.key for row in collect(cooldown_s=60.0)] == [
+        "alert:1", "alert:3", "device_offline:4",
+    ]  # fmt: skip
+    pass_time(59.0)
+    add([5])
+    assert collect(cooldown_s=60.0) == []
+    pass_time(1.1)
+    add([6])
+    assert [row.key for row in collect(cooldown_s=60.0)] == ["alert:6"]
+    pass_time(-100_000.0)  # the clock is set back
+    add([7])
+    assert [row.key for row in collect(cooldown_s=60.0)] == ["alert:7"]
+
+
+def test_digest_reports_the_alerts_of_a_door_together(
+    add: Callable[..., None],
+    collect: Callable[..., list[Any]],
+    pass_time: Callable[[float], None],
+) -> None:
+    add(range(4))
+    add([4], label="incorrect_mask")
+    pass_time(300.0)
+    add([5], "door2")
+    add([6], topic="camera_stalled", detail="camera: stalled")
+    assert [row.topic for row in collect(digest_s=600.0)] == ["camera_stalled"]  # at once
+    pass_time(300.1)
+    (row,) = collect(digest_s=600.0)
+    assert (row.device, row.total, row.first_s, row.last_s) == ("door1", 5, 1000.0, 1004.0)
+    message = render(row)
+    assert message.title == "5 alerts at door1 in a minute"
+    assert "1x mask worn incorrectly, 4x no mask" in message.body
+    pass_time(300.0)
+    (row,) = collect(digest_s=600.0)
+    assert (row.device, row.total) == ("door2", 1)
+    assert render(row).title == "No mask at door2"
+    assert collect(digest_s=600.0) == []
+
+
+def test_many_reasons_are_taken_in_parts(
+    engine: sa.Engine, add: Callable[..., None], rows: Callable[[], Any], monkeypatch: Any
+) -> None:
+    monkeypatch.setattr("edge.dashboard.notify.reason_collector.MAX_TAKEN", 3)
+    add(range(7))
+    collector = ReasonCollector(engine)
+    more = [collector.collect(CollectedRule("guard"), ["1"]) for _ in range(3)]
+    assert more == [True, True, False]
+    assert [row.state for row in rows()] == ["queued"] * 7
+
+
+def test_rule_without_a_target_drops_its_reasons(
+    engine: sa.Engine, add: Callable[..., None], rows: Callable[[], Any]
+) -> None:
+    """Such as a rule with `push` while no browser has subscribed."""
+    add([1])
+    ReasonCollector(engine).collect(CollectedRule("guard"), [])
+    assert rows() == []
