@@ -16,7 +16,7 @@ from bundle.wheels import MACHINES, PYTHONS, ROOT, Target, download, sha256
 
 #: The extras that are installed on a device. The extra `broker`, an embedded broker for first
 #: trials, is not installed.
-EXTRAS = ("metrics", "dashboard", "gpio")
+EXTRAS = ("metrics", "dashboard", "notify", "gpio")
 #: Further requirements. A device may have no pip, so the bundle includes it. uv ignores upper
 #: bounds on the Python version, and backports-strenum 1.3 only supports Python up to 3.10.
 FURTHER_REQUIREMENTS = "pip\nbackports-strenum<1.3\n"
