@@ -935,8 +935,9 @@ def test_options_are_written_into_the_new_configuration(root: Root) -> None:
     assert (settings.mqtt.host, settings.mqtt.port) == ("192.0.2.5", 1884)
     assert settings.dashboard.host == "0.0.0.0"
     assert "The dashboard prints its address to" in output  # the stub of systemctl starts nothing
-    restarts = "systemctl restart mask-patrol.service mask-patrol-dashboard.service"
-    assert root.calls("systemctl restart") == [restarts]
+    # The new dashboard starts before the daemon.
+    assert root.calls("systemctl start ") == ["systemctl start mask-patrol-dashboard.service"]
+    assert root.calls("systemctl restart") == ["systemctl restart mask-patrol.service"]
     assert "Nothing to change" in root.install(*options)
     # One option changes one setting of the existing configuration.
     root.install("--name", "Hintertür")
