@@ -18,7 +18,7 @@ from tests.support.camera.mjpeg_server import MjpegCamera
 from tests.support.cli_process import ROOT
 from tests.support.footage.visit_clip import BARE_S, EMPTY_S, frame_at
 from tests.support.ports import free_port
-from tests.support.systemd.bundles import NO_BROKER, PYTHON_OF, Variant, make_bundle
+from tests.support.systemd.bundles import NO_BROKER, PYTHON_OF, Variant, bundle_for
 from tests.support.systemd.debian_container import Machine, require_tools
 from tests.support.systemd.installed_device import (
     CONFIG,
@@ -53,8 +53,8 @@ def maker(tmp_path_factory: pytest.TempPathFactory) -> SigningKey:
 @pytest.fixture(scope="module")
 def bundle(suite: str, maker: SigningKey, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A signed bundle with the wheels of the suite's Python only."""
-    folder = tmp_path_factory.mktemp("bundle")
-    return maker.sign(make_bundle(folder, "--python", PYTHON_OF[suite]))
+    copy = shutil.copy(bundle_for(suite, tmp_path_factory), tmp_path_factory.mktemp("bundle"))
+    return maker.sign(Path(copy))
 
 
 @pytest.fixture(scope="module")

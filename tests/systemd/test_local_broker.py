@@ -16,7 +16,7 @@ from tests.support.dashboard.dashboards import chromium, playwright
 from tests.support.dashboard.http_client import PASSWORD
 from tests.support.footage.visit_clip import BARE_S, frame_at
 from tests.support.multicast_dns import address_of
-from tests.support.systemd.bundles import PYTHON_OF, make_bundle
+from tests.support.systemd.bundles import bundle_for
 from tests.support.systemd.debian_container import Machine, require_tools
 from tests.support.systemd.installed_device import CONFIG
 from tests.support.waiting import wait_until
@@ -49,8 +49,7 @@ def machine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Machine]:
 
 @pytest.fixture(scope="module")
 def installer(machine: Machine, tmp_path_factory: pytest.TempPathFactory) -> str:
-    bundle = make_bundle(tmp_path_factory.mktemp("bundle"), "--python", PYTHON_OF[SUITE])
-    shutil.copy(bundle, machine.root / "root/bundle.tar")
+    shutil.copy(bundle_for(SUITE, tmp_path_factory), machine.root / "root/bundle.tar")
     machine.run("tar", "-xf", "/root/bundle.tar", "-C", "/root")
     (found,) = (machine.root / "root").glob("*/install.sh")
     return f"/root/{found.parent.name}/install.sh"

@@ -18,9 +18,9 @@ ABSOLUTE = re.compile(r"(?<![\w./$}])/(?=(etc|opt|boot/firmware|home|usr|var|med
 #: Replaces a command: logs the call and runs the real command. At call number CUT, the stub
 #: kills all processes instead; if HALF is "yes", it first does half of the work of the command.
 STUB = """#!/bin/sh
-name=$(basename "$0")
+name=${0##*/}
 echo "$name $*" >>"$STUBS/log"
-if [ "$(wc -l <"$STUBS/log")" -eq "${CUT:-0}" ]; then
+if [ "$CUT" != 0 ] && [ "$(wc -l <"$STUBS/log")" -eq "$CUT" ]; then
     if [ "$HALF" = yes ]; then . "$STUBS/half"; fi
     kill -9 0
 fi

@@ -12,7 +12,10 @@ import sys
 import zipfile
 from pathlib import Path
 
+import pytest
+
 from tests.support.cli_process import ROOT
+from tests.support.shared_files import made_once
 
 #: The tags of the system's Python in Debian bookworm and trixie.
 PYTHON_OF = {"bookworm": "cp311", "trixie": "cp313"}
@@ -42,6 +45,19 @@ def make_bundle(out: Path, *arguments: str) -> Path:
     """Make a bundle for this machine in the folder `out`; return its path."""
     run_bundle_command("--machine", platform.machine(), "--out", out, *arguments)
     (path,) = out.iterdir()
+    return path
+
+
+def bundle_for(suite: str, factory: pytest.TempPathFactory) -> Path:
+    """Return a bundle with the wheels of the Python of a Debian `suite` only.
+
+    It is made once in a test session; tests must not change it.
+    """
+
+    def make(folder: Path) -> None:
+        make_bundle(folder, "--python", PYTHON_OF[suite])
+
+    (path,) = made_once(factory, f"bundle-{suite}", make).iterdir()
     return path
 
 

@@ -7,6 +7,7 @@ were written remain.
 
 from __future__ import annotations
 
+import fcntl
 import hashlib
 import os
 import platform
@@ -42,17 +43,20 @@ def require_tools() -> None:
 def debian(suite: str, more: tuple[str, ...] = ()) -> Path:
     """Return a tar archive of a minimal Debian `suite` with the packages `more`.
 
-    The archive is made once and reused.
+    The archive is made once and reused; other processes that need it at the same time wait for it.
     """
     packages = (*PACKAGES, *more)
     key = hashlib.sha256(" ".join(packages).encode()).hexdigest()[:8]
     path = CACHE / f"{suite}-{platform.machine()}-{key}.tar"
-    if not path.exists():
-        CACHE.mkdir(parents=True, exist_ok=True)
-        new = path.with_name(f"{suite}-{os.getpid()}.new.tar")
-        command = ["mmdebstrap", "--quiet", "--variant=minbase", f"--include={','.join(packages)}"]
-        subprocess.run([*command, suite, new], check=True)
-        new.replace(path)
+    CACHE.mkdir(parents=True, exist_ok=True)
+    with path.with_suffix(".lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not path.exists():
+            new = path.with_suffix(".new.tar")
+            include = f"--include={','.join(packages)}"
+            command = ["mmdebstrap", "--quiet", "--variant=minbase", include, suite, new]
+            subprocess.run(command, check=True)
+            new.replace(path)
     return path
 
 
