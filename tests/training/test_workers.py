@@ -138,7 +138,7 @@ def test_survivor_ends_and_all_resume_from_the_last_epoch(tmp_path: Path, data: 
 
 def detector(data: Path) -> list[str]:
     return [
-        *("-m", "training", "detector", "--data", str(data), "--size", "96x96"),
+        *("-m", "training", "detector", "--data", str(data), "--size", "160x128"),
         *("--batch", "4", "--epochs", "1", "--learning-rate", "1e-4"),
     ]
 
