@@ -91,10 +91,18 @@ let editNote;
     if (hadFocus) element("alerts-title").focus();
   }
 
-  element("undo-button").addEventListener("click", async () => {
+  async function undo() {
     const undone = last;
     hideUndo();
     await send("/alerts/undo", undone, "Not taken back");
+  }
+  element("undo-button").addEventListener("click", undo);
+  // The bar is many steps of the Tab key away from the alerts, and it is there for a short time only.
+  document.addEventListener("keydown", (event) => {
+    const isUndo = (event.ctrlKey || event.metaKey) && !event.shiftKey && event.key.toLowerCase() === "z";
+    if (!isUndo || bar.hidden || event.target.matches("input, textarea")) return;
+    event.preventDefault();
+    undo();
   });
   element("undo-note").addEventListener("click", () => editNote(last.episodes, ""));
   element("change-name").addEventListener("click", async () => {

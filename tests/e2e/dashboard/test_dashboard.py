@@ -644,6 +644,13 @@ CONTRASTS = """
     return [255, 255, 255];
   };
   const poor = [];
+  for (const e of document.querySelectorAll("main [placeholder]")) {
+    const { color, opacity } = getComputedStyle(e, "::placeholder");
+    const [a, b] = [light(rgb(color)), light(behind(e))];
+    const ratio = (Math.max(a, b) + 0.05) / (Math.min(a, b) + 0.05);
+    const isEnough = ratio >= 4.5 && opacity >= 1;
+    if (e.checkVisibility() && !isEnough) poor.push(`${ratio.toFixed(2)} ${e.placeholder}`);
+  }
   for (const e of document.querySelectorAll("main *, header *")) {
     const own = [...e.childNodes].some((n) => n.nodeType === 3 && n.textContent.trim());
     if (!own || !e.checkVisibility() || e.closest("svg, .unseen, select, noscript")) continue;

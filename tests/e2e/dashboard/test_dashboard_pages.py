@@ -343,7 +343,14 @@ def test_columns_differ_by_a_hatch(page: Any, dashboard: Dashboard, device: Devi
         })"""
     )
     assert rectangles[0] == rectangles[1] != rectangles[2]
-    assert page.locator('[fill="url(#hatch)"]').count() == 1
+    assert page.locator('.chart [fill="url(#hatch)"]').count() == 2  # over time, and by device
+    # With forced colours, which remove backgrounds, the marks of the labels stay.
+    marks = """['.legend .no_mask', '.legend .incorrect_mask', '.dot.no_mask',
+       '.dot.incorrect_mask'].map((mark) => getComputedStyle(document.querySelector(mark)))
+      .map((style) => style.backgroundImage === 'none' ? style.backgroundColor : 'hatched')"""
+    page.emulate_media(forced_colors="active")
+    ink = page.evaluate("getComputedStyle(document.querySelector('h1')).color")
+    assert page.evaluate(marks) == [ink, "hatched"] * 2
 
 
 def test_titles_are_shown_as_text_beside_the_names(

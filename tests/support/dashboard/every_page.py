@@ -45,6 +45,12 @@ def _shows_state(page: Any) -> None:
     page.wait_for_function("() => !known.devices.size || document.querySelector('#devices li')")
 
 
+def _asks_for_the_name(page: Any) -> None:
+    _shows_state(page)
+    page.click("button.acknowledge >> nth=0")
+    page.wait_for_selector("#name-dialog[open]")
+
+
 def _send(page: Any, **fields: str) -> None:
     for name, value in fields.items():
         page.fill(f"#{name}", value)
@@ -71,6 +77,7 @@ class PageCase:
 
 PAGE_CASES = (
     PageCase("live", "/", _shows_state),
+    PageCase("live-name", "/", _asks_for_the_name, needs_device=True),
     PageCase("history", "/history?span=30"),
     PageCase("health", "/health"),
     PageCase("health-filtered", "/health?search=door&state=attention"),
