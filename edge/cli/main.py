@@ -261,8 +261,8 @@ def _add_check(commands: Commands) -> None:
         "check",
         help="test every part and report what is wrong",
         description="Test every part by using it, and print a line for each: the configuration, the"
-        " model, an inference, the cascade, a frame from the source, the outputs, the outbox, and a"
-        " message to the broker and back. Exit code 0 only if all of them work.",
+        " model, an inference, the cascade, a frame from the source, the outbox, a message to the"
+        " broker and back, and the outputs. Exit code 0 only if all of them work.",
         examples=[
             "mask-patrol check --config door.toml",
             "mask-patrol check --source /dev/video0 --broker 192.168.1.5",

@@ -1,4 +1,4 @@
-"""The command `mask-patrol outputs`: access of the service to pins, and pins without the daemon."""
+"""The command `mask-patrol outputs`: tries outputs out, and lets the service use pins."""
 
 from __future__ import annotations
 
@@ -7,8 +7,11 @@ import sys
 from collections.abc import Callable
 
 from edge.cli.command_parser import Commands, add_command
-from edge.common.errors import UserError
+from edge.common.errors import UsageError, UserError
 from edge.config.settings import load_settings
+
+#: How long the invented alert of `outputs test` lasts, in seconds.
+TEST_S = 3.0
 
 
 def add_outputs(commands: Commands, add_common: Callable[[argparse.ArgumentParser], None]) -> None:
@@ -16,15 +19,25 @@ def add_outputs(commands: Commands, add_common: Callable[[argparse.ArgumentParse
     parser = add_command(
         commands,
         "outputs",
-        help="let the service use pins, or switch the pins off",
-        description="Let the service use the pins of [[output]], or switch them off while no daemon"
-        " runs. While a daemon runs, it has its pins, and they are reported as in use.",
+        help="try out an output, let the service use pins, or switch the pins off",
+        description="Try out an output of [[output]], let the service use pins, or switch the pins"
+        " off. While a daemon runs, it has its pins, and they are reported as in use.",
         examples=[
+            "mask-patrol outputs test light --config door.toml",
             "sudo mask-patrol outputs setup",
             "mask-patrol outputs off --config door.toml",
         ],
     )
     actions = parser.add_subparsers(required=True, metavar="ACTION", title="actions")
+    test = actions.add_parser(
+        "test",
+        help="switch an output on, or run its program, for a moment",
+        description=f"Do what the output NAME does at an alert of {TEST_S:g} seconds, at any hour."
+        " A program gets an invented event.",
+    )
+    test.add_argument("name", metavar="NAME", help="the name of the output")
+    add_common(test)
+    test.set_defaults(do=_test)
     setup = actions.add_parser(
         "setup",
         help="give the service access to pins",
@@ -41,6 +54,18 @@ def add_outputs(commands: Commands, add_common: Callable[[argparse.ArgumentParse
     )
     add_common(off)
     off.set_defaults(do=_off)
+
+
+def _test(options: argparse.Namespace) -> int:
+    from edge.outputs.try_out import try_out
+
+    outputs = load_settings(options.config).output
+    output = next((each for each in outputs if each.name == options.name), None)
+    if output is None:
+        names = ", ".join(each.name for each in outputs) or "none"
+        raise UsageError(f"there is no output {options.name}; the settings have: {names}")
+    sys.stdout.write(f"{try_out(output, TEST_S)}\n")
+    return 0
 
 
 def _setup(_options: argparse.Namespace) -> int:

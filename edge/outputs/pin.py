@@ -67,7 +67,9 @@ class GpioPin:
                 settings.pin, active_high=settings.active == "high", pin_factory=factory
             )
         except gpiozero.PinInvalidPin:
-            raise UsageError(f"this board has no GPIO {self._name}: correct `pin`") from None
+            raise UsageError(
+                f"{self._name} is no pin of this board that can be switched: correct `pin`"
+            ) from None
         except UserError:
             raise
         except Exception as error:  # lgpio and gpiozero raise many kinds

@@ -148,7 +148,7 @@ def test_outputs_follow_the_alert(door: Door, camera: MjpegCamera) -> None:
         door.write_config(light + output("siren", pin=45))
         process.send_signal(signal.SIGHUP)
         assert process.stderr is not None
-        wait_until(lambda: "this board has no GPIO GPIO45" in process.stderr.readline(), "refused")
+        wait_until(lambda: "GPIO45 is no pin of this board" in process.stderr.readline(), "refused")
         assert not [c for c in read_changes(door.folder)[before:] if c.function == "input"]
         door.write_config(output("light", pin=LIGHT, mode="blink", on_s=0.1, off_s=0.1))
         process.send_signal(signal.SIGHUP)

@@ -584,6 +584,43 @@ def test_hung_daemon_is_restarted_with_traceback(device: Device) -> None:
 
 
 @pytest.mark.soak
+@pytest.mark.usefixtures("first")
+def test_pins_of_a_killed_daemon_are_switched_off_by_the_unit(device: Device) -> None:
+    """With gpiozero's pins without hardware: a container has no others."""
+    machine = device.machine
+    dropin = device.path("/etc") / "systemd/system/mask-patrol.service.d/pins.conf"
+    dropin.parent.mkdir()
+    dropin.write_text("[Service]\nEnvironment=GPIOZERO_PIN_FACTORY=mock\n")
+    config = device.path(CONFIG)
+    before = config.read_text()
+    config.write_text(f"{before}[[output]]\nname = 'light'\npin = 17\nmin_on_s = 3600.0\n")
+    machine.run("mask-patrol", "outputs", "setup")
+    device.wait_online()
+    wait_until(lambda: device.health()["outputs"][0]["on"], "the light is on", PATIENCE_S)
+    shown = machine.run("systemctl", "show", "mask-patrol").stdout
+    assert "char-gpiochip rw" in shown
+    assert "SupplementaryGroups=video gpio" in shown
+    assert machine.run("getent", "group", "gpio").stdout
+
+    def switched_off() -> int:
+        journal = machine.run("journalctl", "--unit", "mask-patrol", "--no-pager").stdout
+        return journal.count("light: GPIO17 is off")
+
+    before_kill, process = switched_off(), device.process()
+    machine.run("systemctl", "kill", "--signal=SIGKILL", "--kill-whom=main", "mask-patrol")
+    wait_until(lambda: switched_off() > before_kill, "it is switched off", PATIENCE_S)
+    wait_until(lambda: device.process() not in (process, "0"), "another process runs", PATIENCE_S)
+    device.wait_online()
+
+    config.write_text(before)
+    machine.run("mask-patrol", "outputs", "setup")
+    device.wait_online()
+    assert "char-gpiochip" not in machine.run("systemctl", "show", "mask-patrol").stdout
+    shutil.rmtree(dropin.parent)
+    machine.run("systemctl", "daemon-reload")
+
+
+@pytest.mark.soak
 def test_power_cut_in_a_trial_rolls_back_at_boot(
     device: Device, variants: dict[str, Path], first: str
 ) -> None:

@@ -56,7 +56,7 @@ def test_names_of_a_pin(mock: Any, name: str) -> None:
 
 @pytest.mark.parametrize("name", [45, "BOARD6", "J8:99"])
 def test_pin_that_the_board_lacks_is_a_mistake(name: int | str) -> None:
-    with pytest.raises(UsageError, match="this board has no GPIO"):
+    with pytest.raises(UsageError, match="is no pin of this board that can be switched"):
         GpioPin(settings(name))
 
 
