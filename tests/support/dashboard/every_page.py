@@ -89,6 +89,7 @@ PAGE_CASES = (
     PageCase("display-links", "/screens"),
     PageCase("forget", "/health/door002/forget", needs_device=True),
     PageCase("forget-silent", "/forget-silent"),
+    PageCase("notifications", "/notifications"),
     PageCase("check", "/check"),
     PageCase("camera", "/camera", lambda page: page.wait_for_selector("#saved.error")),
     PageCase("snapshots", "/camera/snapshots"),
