@@ -8,7 +8,7 @@ import pytest
 
 from tests.support.fuzz.fuzzer import SECONDS_VARIABLE, SEED_VARIABLE, Fuzzer
 
-SHORT_S, LONG_S = 5.0, 600.0
+SHORT_S, LONG_S = 10.0, 600.0
 #: How long Hypothesis may look for the simplest input that fails, and a target may prepare itself.
 REST_S = 400.0
 
