@@ -148,6 +148,10 @@ set_files() {
         (cd "$kit/etc" && find . -type f | sed "s,^\./,,") | while read -r file; do
             case $file in
             mask-patrol/credentials/* | mask-patrol/client.* | *.nmconnection) mode=600 ;;
+            mask-patrol-dashboard/*)
+                install -d -m 700 "$ETC-dashboard"
+                mode=600
+                ;;
             mask-patrol/mask-patrol.toml) mode=640 ;;
             *) mode=644 ;;
             esac

@@ -20,6 +20,8 @@ FIRST_BOOT = HERE.parent / "first-boot"
 KIT = "/opt/mask-patrol/first-boot"
 UNIT = "mask-patrol-first-boot.service"
 ETC = "/etc/mask-patrol"
+#: The folder with the account of the dashboard at the broker.
+DASHBOARD_ETC = "/etc/mask-patrol-dashboard"
 #: Turns on the kernel's memory accounting, without which the memory limits of the units have no
 #: effect. The firmware of a Raspberry Pi adds cgroup_disable=memory. The last parameter wins, and
 #: those of cmdline.txt come after those of the firmware.
@@ -64,13 +66,16 @@ def kit_entries(site: Site, bundle: Path, debs: Sequence[Path]) -> list[Entry]:
 def etc_files(site: Site) -> dict[str, tuple[bytes, int]]:
     """Return content and mode of the files in /etc that need no first boot, by path."""
     found = {f"{ETC}/mask-patrol.toml": (site.configuration.encode(), 0o640)}
+    broker = site.file.broker
     credentials = {
-        "mqtt-username": site.file.broker.username,
-        "mqtt-password": site.broker_password,
+        f"{ETC}/credentials/mqtt-username": broker.username,
+        f"{ETC}/credentials/mqtt-password": site.broker_password,
+        f"{DASHBOARD_ETC}/mqtt-username": broker.dashboard_username,
+        f"{DASHBOARD_ETC}/mqtt-password": broker.dashboard_password,
     }
-    for name, text in credentials.items():
+    for path, text in credentials.items():
         if text:
-            found[f"{ETC}/credentials/{name}"] = (text.encode(), 0o600)
+            found[path] = (text.encode(), 0o600)
     if site.release_key:
         found[RELEASE_KEY.as_posix()] = (site.release_key, 0o644)
     if site.ca:
@@ -88,6 +93,8 @@ def etc_files(site: Site) -> dict[str, tuple[bytes, int]]:
 def etc_entries(site: Site, hosts: bytes | None) -> list[Entry]:
     """Return the entries in /etc of the root file system; `hosts` is its present /etc/hosts."""
     entries: list[Entry] = [Folder(ETC), Folder(f"{ETC}/credentials", mode=0o700)]
+    if site.file.broker.dashboard_username:
+        entries.append(Folder(DASHBOARD_ETC, mode=0o700))
     entries += [File(path, content, mode=mode) for path, (content, mode) in etc_files(site).items()]
     name = site.file.hostname
     entries.append(File("/etc/hostname", f"{name}\n".encode()))

@@ -112,11 +112,13 @@ class WifiPart(Section, frozen=True, kw_only=True):
 
 
 class BrokerPart(Section, frozen=True, kw_only=True):
-    """The credentials of the device at the broker."""
+    """The credentials of the device, and of its dashboard, at the broker."""
 
     username: Line = ""
     password: Line = ""
     password_file: str = ""
+    dashboard_username: Line = ""
+    dashboard_password: Line = ""
     ca_file: str = ""
     cert_file: str = ""
     key_file: str = ""
@@ -254,6 +256,8 @@ def _errors(file: SiteFile, raw: dict[str, Any], password: str) -> list[str]:
         found.append("`broker.password` and `broker.password_file`: set only one of them")
     if password and not (broker.username or file.daemon.mqtt.username):
         found.append("there is a password for the broker but no `broker.username`")
+    if broker.dashboard_password and not broker.dashboard_username:
+        found.append("`broker.dashboard_password` needs `broker.dashboard_username`")
     if file.download.url and not re.match(r"https?://\S+\Z", file.download.url):
         found.append("`download.url` is not an http:// or https:// address")
     if bool(file.download.url) != bool(file.download.sha256):
@@ -265,8 +269,8 @@ def _broker_errors(broker: BrokerPart, cert: bytes, key: bytes) -> list[str]:
     """Return the errors; `cert` and `key` are the contents of the files, empty if unreadable."""
     found = [
         f"`broker.{name}` is blank, or has surrounding white space, which is not sent: remove it"
-        for name, text in (("username", broker.username), ("password", broker.password))
-        if text != text.strip()
+        for name in ("username", "password", "dashboard_username", "dashboard_password")
+        if (text := getattr(broker, name)) != text.strip()
     ]
     if broker.key_file and not broker.cert_file:
         found.append("`broker.key_file` needs `broker.cert_file`")

@@ -28,7 +28,10 @@ pytestmark = [
 def kit(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The kit as it is in the root file system, with the files for /etc."""
     folder = tmp_path_factory.mktemp("site")
-    site = load_site(site_file(folder, user=f'{{name = "anna", password_hash = "{HASH}"}}'))
+    dashboard = 'dashboard_username = "reader", dashboard_password = "s3cret-reader"'
+    broker = f'{{username = "door7", password = "s3cret-broker", {dashboard}}}'
+    user = f'{{name = "anna", password_hash = "{HASH}"}}'
+    site = load_site(site_file(folder, user=user, broker=broker))
     kit = folder / "kit"
     files = {
         **kit_files(site),
@@ -76,9 +79,14 @@ def assert_set_up(device: Device) -> None:
     assert (home / "anna/.ssh/authorized_keys").read_text() == "ssh-ed25519 AAAA\n"
     sshd_config = (etc / "ssh/sshd_config.d/01-mask-patrol.conf").read_text()
     assert sshd_config == "PasswordAuthentication yes\n"
-    password = etc / "mask-patrol/credentials/mqtt-password"
-    assert password.read_text() == "s3cret-broker"
-    assert password.stat().st_mode & 0o777 == 0o600
+    for name, secret in (
+        ("mask-patrol/credentials/mqtt-password", "s3cret-broker"),
+        ("mask-patrol-dashboard/mqtt-password", "s3cret-reader"),
+    ):
+        password = etc / name
+        assert password.read_text() == secret
+        assert password.stat().st_mode & 0o777 == 0o600
+        assert password.parent.stat().st_mode & 0o777 == 0o700
     assert "installed --no-start --offline" in device.calls
     assert not (etc / "systemd/system" / UNIT).exists()
     assert not device.kit.exists()

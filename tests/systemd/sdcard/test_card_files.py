@@ -9,11 +9,13 @@ import pytest
 from sdcard.card_files import (
     MEMORY_ACCOUNTING,
     command_line_with,
+    etc_entries,
     etc_files,
     hosts_with,
     kit_files,
     wifi_profile,
 )
+from sdcard.disk_image.entries import Folder
 from sdcard.site import WifiPart, load_site
 
 from tests.support.systemd.card_images import KEY, site_file
@@ -21,8 +23,13 @@ from tests.support.systemd.card_images import KEY, site_file
 
 def test_only_root_may_read_the_credentials(tmp_path: Path) -> None:
     (tmp_path / "password").write_text("from-a-file\n")
-    path = site_file(tmp_path, broker='{username = "u", password_file = "password"}')
-    files = etc_files(load_site(path))
+    dashboard = 'dashboard_username = "d", dashboard_password = "e"'
+    broker = f'{{username = "u", password_file = "password", {dashboard}}}'
+    site = load_site(site_file(tmp_path, broker=broker))
+    files = etc_files(site)
+    assert files["/etc/mask-patrol-dashboard/mqtt-username"] == (b"d", 0o600)
+    assert files["/etc/mask-patrol-dashboard/mqtt-password"] == (b"e", 0o600)
+    assert Folder("/etc/mask-patrol-dashboard", mode=0o700) in etc_entries(site, None)
     assert files["/etc/mask-patrol/credentials/mqtt-password"] == (b"from-a-file", 0o600)
     assert files["/etc/mask-patrol/credentials/mqtt-username"] == (b"u", 0o600)
     assert b"from-a-file" not in files["/etc/mask-patrol/mask-patrol.toml"][0]

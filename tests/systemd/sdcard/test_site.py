@@ -66,6 +66,8 @@ def test_daemon_section_becomes_a_configuration(tmp_path: Path) -> None:
         ({"wifi": '{password = "long enough"}'}, "`wifi.ssid` is missing"),
         ({"wifi": '{ssid = "x\\ny", country = "DE"}'}, "`wifi.ssid`"),
         ({"broker": '{password = "x"}'}, "no `broker.username`"),
+        ({"broker": '{dashboard_password = "x"}'}, "needs `broker.dashboard_username`"),
+        ({"broker": '{dashboard_username = " x"}'}, "`broker.dashboard_username` is blank, or"),
         ({"broker": '{username = "u", password = " x"}'}, "`broker.password` is blank, or"),
         ({"broker": '{username = "u", password = "  "}'}, "`broker.password` is blank, or"),
         ({"broker": '{username = "u ", password = "x"}'}, "`broker.username` is blank, or"),
