@@ -265,7 +265,8 @@ card-tools:
 emulator:
 	@$(call need,mosquitto:mosquitto $(CARD_TOOLS) qemu-system-aarch64:qemu-system-arm qemu-aarch64:qemu-user qemu-system-x86_64:qemu-system-x86 \
 		qemu-aarch64-static:qemu-user-static mmdebstrap:mmdebstrap arch-test:arch-test \
-		update-binfmts:binfmt-support depmod:kmod ssh:openssh-client)
+		update-binfmts:binfmt-support depmod:kmod ssh:openssh-client ip:iproute2)
+	@$(call wish,chromium:chromium+fonts-dejavu-core)
 
 # The modules in systemd/ are tools for a desktop, not part of the installed program.
 SYSTEMD_PYTHON = PYTHONDONTWRITEBYTECODE=1 PYTHONPATH=systemd $(BIN)/python

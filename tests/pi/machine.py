@@ -52,17 +52,19 @@ class Machine:
         kernel: Kernel,
         only_broker: int | None = None,
         forward_ssh: int | None = None,
+        lan: str = "",
         on: bool = True,
     ) -> None:
         """With `only_broker`, the broker on that port is the only host that the machine can reach.
 
-        `forward_ssh` is a port of the host for SSH. With `on`, entering the context starts the
-        machine.
+        `forward_ssh` is a port of the host for SSH. `lan` is an interface of the host to which the
+        machine's second interface is connected. With `on`, entering the context starts the machine.
         """
         self._on = on
         self.disk, self._kernel = disk, kernel
         self._only_broker = only_broker
         self._forward_ssh = forward_ssh
+        self._lan = lan
         self._folder = disk.parent
         self._qemu: subprocess.Popen[bytes] | None = None
         self._port: socket.socket | None = None
@@ -104,6 +106,7 @@ class Machine:
             "-drive", f"file={self.disk},format=raw,if=none,id=disk,cache=writeback",
             "-device", "nvme,drive=disk,serial=1",
             "-netdev", self._network(), "-device", "virtio-net-pci,netdev=net,romfile=",
+            *self._second_interface(),
             "-device", "virtio-serial-pci",
             "-chardev", f"socket,id=agent,path={path},server=on,wait=off",
             "-device", "virtserialport,chardev=agent,name=agent",
@@ -193,6 +196,12 @@ class Machine:
             f"user,id=net,restrict=on{ssh},guestfwd=tcp:{RELAY_HOST}:{RELAY_PORT}"
             f"-cmd:{sys.executable} {relay} {self._only_broker}"
         )
+
+    def _second_interface(self) -> list[str]:
+        if not self._lan:
+            return []
+        tap = f"tap,id=lan,ifname={self._lan},script=no,downscript=no"
+        return ["-netdev", tap, "-device", "virtio-net-pci,netdev=lan,romfile="]
 
     def _receive(self, key: str, timeout_s: float) -> dict[str, Any]:
         """Return the next message of the agent that has `key`."""

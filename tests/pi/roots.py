@@ -34,6 +34,7 @@ COMMON = (
     "sudo",
     "openssh-server",
     "network-manager",
+    "avahi-daemon",  # answers for NAME.local
     "dosfstools",  # for fsck of the boot partition after a power cut
 )
 

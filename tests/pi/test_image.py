@@ -16,11 +16,11 @@ from sdcard.disk_image.fat import Fat
 from sdcard.disk_image.partition_table import Partition, read_layout
 from sdcard.firstrun import prepare
 from sdcard.image import make_image
-from sdcard.programs import find
 from sdcard.site import load_site
 
+from tests.pi.cards import boot_partition, disk_with_cloud_init, eject_boot, mount_boot
 from tests.pi.device import CONFIG, SETTINGS, UNIT, Listener, bundle, digest
-from tests.pi.disk import BOOT_AT, MEBI, ROOT_AT, base_disk, copy_disk
+from tests.pi.disk import MEBI, base_disk, copy_disk
 from tests.pi.kernel import kernel
 from tests.pi.machine import HOST, RELAY_HOST, RELAY_PORT, Machine, wait_for
 from tests.pi.roots import BOOKWORM, TRIXIE, Release
@@ -281,7 +281,8 @@ def test_stock_bookworm_downloads_the_bundle(tmp_path: Path, broker: Mosquitto, 
     url = f"http://{HOST}:{web}/bundle.tar"
     download = f'download = {{url = "{url}", sha256 = "{digest(bundle())}"}}'
     write_site(site, HOST, broker.port, download)
-    fat = put_on_boot_partition(disk, tmp_path, "bookworm", site)
+    put_on_boot_partition(disk, tmp_path, "bookworm", site)
+    fat = boot_partition(disk)
     broker.start()
     listener = Listener(broker, "door", PASSWORD)
     port = free_port()
@@ -308,25 +309,11 @@ def test_stock_bookworm_downloads_the_bundle(tmp_path: Path, broker: Mosquitto, 
     listener.close()
 
 
-def disk_with_cloud_init(folder: Path) -> Path:
-    """Return a disk of Trixie with active cloud-init, as on Raspberry Pi OS."""
-    disk = copy_disk(base_disk(TRIXIE), folder / "disk.img")
-    marker = "rm /etc/cloud/cloud-init.disabled"
-    subprocess.run([find("debugfs"), "-w", "-R", marker, f"{disk}?offset={ROOT_AT}"], check=True)
-    return disk
-
-
-def put_on_boot_partition(disk: Path, folder: Path, release: str, site: Path) -> Fat:
+def put_on_boot_partition(disk: Path, folder: Path, release: str, site: Path) -> None:
     """Copy what `make firstrun` writes to the boot partition of the disk."""
-    boot = folder / "boot"
-    boot.mkdir()
-    fat = Fat(disk, read_layout(disk).boot)
-    (boot / "cmdline.txt").write_bytes(fat.read("cmdline.txt") or b"")
+    boot = mount_boot(disk, folder)
     prepare(boot, release, load_site(site), bundle())
-    device = f"{disk}@@{BOOT_AT}"
-    for path in boot.iterdir():
-        subprocess.run([find("mcopy"), "-s", "-o", "-i", device, path, "::"], check=True)
-    return fat
+    eject_boot(disk, boot)
 
 
 def test_image_contains_added_packages(tmp_path: Path, broker: Mosquitto, site: Path) -> None:

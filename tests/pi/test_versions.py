@@ -7,8 +7,8 @@ from pathlib import Path
 
 from sdcard.disk_image.entries import File
 from sdcard.disk_image.ext4 import Ext4
-from sdcard.disk_image.partition_table import read_layout, set_root_size
 
+from tests.pi.cards import grow_root
 from tests.pi.device import CONFIG, SETTINGS, UNIT, Listener, bundle, install, installed_disk
 from tests.pi.disk import ROOT_AT, copy_disk
 from tests.pi.kernel import kernel
@@ -49,10 +49,7 @@ def test_install_update_roll_back_uninstall(
     mute = variant(tmp_path, MUTE, "edge/daemon/run.py", r"\Z", NO_BROKER)
     disk = copy_disk(installed_disk(BOOKWORM), tmp_path / "disk.img")
     # Grow the root: three releases and a bundle need more space than the disk has for one release.
-    layout = read_layout(disk)
-    size = layout.root.size_bytes + GROWN_BYTES
-    Ext4(disk, ROOT_AT).grow(size)
-    set_root_size(disk, layout, size)
+    grow_root(disk, GROWN_BYTES)
     # The demo clip would end, and the service restart, during the test.
     clip = write_visits(tmp_path / "visits.mp4", VISITS)
     settings = f'{SETTINGS}[camera]\nsource = "/srv/visits.mp4"\n'
