@@ -150,7 +150,8 @@ def pack(folder: Path, out: Path, epoch_s: int = EPOCH_S, signature: bytes | Non
     temporary file and renamed, so `out` is always complete.
     """
     new = out.with_name(out.name + ".new")
-    with tarfile.open(new, "w", format=tarfile.USTAR_FORMAT) as archive:
+    # GNU's format, because names of wheels can exceed the 100 bytes of USTAR.
+    with tarfile.open(new, "w", format=tarfile.GNU_FORMAT) as archive:
         for path in [folder, *sorted(folder.rglob("*"))]:
             entry = archive.gettarinfo(path, path.relative_to(folder.parent).as_posix())
             entry.uid = entry.gid = 0

@@ -6,6 +6,7 @@ import hashlib
 import re
 import subprocess
 import sys
+import tarfile
 import zipfile
 from pathlib import Path
 
@@ -81,6 +82,16 @@ def test_pack_omits_owner_and_time(tmp_path: Path) -> None:
         pack(top, tmp_path / f"{name}.tar")
         archives.append((tmp_path / f"{name}.tar").read_bytes())
     assert archives[0] == archives[1]
+
+
+def test_pack_keeps_long_names(tmp_path: Path) -> None:
+    name = f"charset_normalizer-{'1' * 120}.whl"
+    top = tmp_path / "top"
+    (top / "wheels").mkdir(parents=True)
+    (top / "wheels" / name).write_bytes(b"wheel")
+    pack(top, tmp_path / "a.tar")
+    with tarfile.open(tmp_path / "a.tar") as archive:
+        assert f"top/wheels/{name}" in archive.getnames()
 
 
 def test_error_without_network_and_cache(tmp_path: Path) -> None:
