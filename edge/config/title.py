@@ -10,7 +10,7 @@ MAX_CHARACTERS = 64
 _REFUSED_CATEGORIES = ("Cc", "Cs", "Zl", "Zp")
 #: The controls that change the direction of the text behind them, even outside of the title. Text
 #: in a script that is written from right to left needs none of them.
-_DIRECTION_CONTROLS = frozenset("\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
+DIRECTION_CONTROLS = frozenset("\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
 
 
 def title_mistake(text: str) -> str:
@@ -21,7 +21,7 @@ def title_mistake(text: str) -> str:
     if len(text) > MAX_CHARACTERS:
         return f"a title has at most {MAX_CHARACTERS} characters, and this one has {len(text)}"
     for char in text:
-        if unicodedata.category(char) in _REFUSED_CATEGORIES or char in _DIRECTION_CONTROLS:
+        if unicodedata.category(char) in _REFUSED_CATEGORIES or char in DIRECTION_CONTROLS:
             return (
                 "a title is text in one line without control characters, and this one contains"
                 f" U+{ord(char):04X}: remove it"

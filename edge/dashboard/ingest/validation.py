@@ -52,6 +52,8 @@ MAX_NUMBER = 2**53
 #: If an event's time contradicts its age by more than this, the age is used: the device measures it
 #: with a monotonic clock, which is never set.
 MAX_DISAGREEMENT_S = 6 * 3600.0
+#: How JSON writes a NUL character.
+NUL = b"\\u0000"
 #: The length of an episode's ID after the device's name: a hyphen and a ULID.
 ID_SUFFIX_LENGTH = 27
 
@@ -216,7 +218,9 @@ class MessageValidator:
         kind: type[State] | type[Health] | type[Info]
         kind = {"state": State, "health": Health, "info": Info}[leaf]  # type: ignore[assignment]
         try:
-            return _without_nul(msgspec.convert(raw, kind))
+            if leaf == "health" and NUL in payload:
+                raw = _without_nul(raw)  # of the other messages, no text with NUL is stored
+            return msgspec.convert(raw, kind)
         except (msgspec.ValidationError, RecursionError) as error:
             raise _RefusedError("schema", f"{leaf}: {error}") from None
 
@@ -255,12 +259,15 @@ class MessageValidator:
         )
 
 
-def _without_nul(body: State | Health | Info) -> State | Health | Info:
-    """Return `body` without NUL characters: PostgreSQL cannot store them in text."""
-    if isinstance(body, Health) and any("\0" in line for line in body.warnings):
-        lines = tuple(line.replace("\0", "") for line in body.warnings)
-        return msgspec.structs.replace(body, warnings=lines)
-    return body
+def _without_nul(value: Any) -> Any:
+    """Return a value of JSON without NUL characters: PostgreSQL cannot store them in text."""
+    if isinstance(value, str):
+        return value.replace("\0", "")
+    if isinstance(value, list):
+        return [_without_nul(item) for item in value]
+    if isinstance(value, dict):
+        return {_without_nul(name): _without_nul(item) for name, item in value.items()}
+    return value
 
 
 def _event_time_s(raw: Mapping[str, Any], now_s: float, clock_is_right: bool) -> tuple[float, bool]:

@@ -12,16 +12,17 @@ from __future__ import annotations
 import re
 import unicodedata
 from dataclasses import dataclass
-from datetime import datetime
 from typing import Any
+
+from edge.config.title import DIRECTION_CONTROLS
+from edge.dashboard.base.display_names import END, ISOLATE
+from edge.dashboard.base.local_time import local_time
 
 #: Characters of Markdown, HTML, mentions and addresses, and the full-width forms that replace them.
 _LOOK_ALIKE = str.maketrans({char: chr(ord(char) + 0xFEE0) for char in "<>[]*_~`|\\@#{}"})
 #: A dot or a colon inside of a word, which makes a host name or an address of it, and what
 #: replaces it: ONE DOT LEADER, and MODIFIER LETTER COLON. Times such as 08:15 keep the colon.
 _IN_WORD = ((re.compile(r"\.(?=\w)"), "\u2024"), (re.compile(r":(?=/|\w)(?<!\d:)"), "\ua789"))
-#: Isolate a title from right to left from the text around it (FIRST STRONG ISOLATE, POP ISOLATE).
-_ISOLATE, _END = "\u2068", "\u2069"
 
 #: What an alert with each label is called.
 _LABELS = {"no_mask": "no mask", "incorrect_mask": "mask worn incorrectly"}
@@ -44,13 +45,22 @@ def render(row: Any) -> Message:
 
 
 def inert(text: str) -> str:
-    """Return `text` in one line, without characters that have a meaning in a markup language."""
-    line = "".join(
-        " " if unicodedata.category(char) in ("Cc", "Cs", "Zl", "Zp") else char for char in text
-    ).translate(_LOOK_ALIKE)
+    """Return `text` in one line, without characters that have a meaning in a markup language.
+
+    Text that is written from right to left is isolated: it would reorder the text around it.
+    """
+    line = "".join(" " if _is_control(char) else char for char in text).translate(_LOOK_ALIKE)
     for pattern, replacement in _IN_WORD:
         line = pattern.sub(replacement, line)
+    if any(unicodedata.bidirectional(char) in ("R", "AL") for char in line):
+        return f"{ISOLATE}{line}{END}"
     return line
+
+
+def _is_control(char: str) -> bool:
+    """Return whether a character begins a line, or changes the direction of what follows."""
+    is_control = unicodedata.category(char) in ("Cc", "Cs", "Zl", "Zp")
+    return is_control or char in DIRECTION_CONTROLS
 
 
 def label_text(label: str) -> str:
@@ -62,15 +72,12 @@ def place(device: str, title: str) -> str:
     """Return how a message names a device: its title, if it has one, and its name."""
     if not title or title == device:
         return device
-    shown = inert(title)
-    if any(unicodedata.bidirectional(char) in ("R", "AL") for char in shown):
-        shown = f"{_ISOLATE}{shown}{_END}"
-    return f"{shown} ({device})"
+    return f"{inert(title)} ({device})"
 
 
 def local_time_text(at_s: float) -> str:
     """Return a time (seconds since the epoch) in the time zone of this machine."""
-    return datetime.fromtimestamp(max(0.0, at_s)).astimezone().strftime("%Y-%m-%d %H:%M:%S %Z")
+    return local_time(at_s).strftime("%Y-%m-%d %H:%M:%S %Z")
 
 
 def _alert(row: Any) -> tuple[str, str]:

@@ -125,6 +125,9 @@ class Notifier:
 
     def _alert_reason(self, rule: NotifyRule, event: EventMessage) -> Reason:
         device, age_s = self._live.device(event.device), _age_s(event)
+        # While a digest collects alerts, they do not get older: the age limit of its message begins
+        # at its end.
+        lasts_s = 60.0 * (rule.max_age_min + rule.digest_min) - age_s
         return Reason(
             rule.name,
             _alert_key(event),
@@ -132,7 +135,7 @@ class Notifier:
             event.device,
             event.at_s,
             max(0.0, rule.min_duration_s - age_s),
-            60.0 * rule.max_age_min - age_s,
+            lasts_s,
             title=device.names.title if device else "",
             label=event.label,
         )

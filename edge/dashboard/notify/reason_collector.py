@@ -43,11 +43,8 @@ class ReasonCollector:
 
         Return whether there may be more of them: one transaction takes a limited number.
         """
-        with self._engine.connect() as db:
-            if (
-                db.scalar(sa.select(notifications.c.number).where(*self._due(rule)).limit(1))
-                is None
-            ):
+        with self._engine.connect() as db:  # without the lock, for which new events would wait
+            if not self._has_work(db, rule):
                 return False
         with self._engine.connect() as db:
             self._lock(db)

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from datetime import datetime
 from fnmatch import fnmatchcase
 
 from edge.config.notify_rule import NotifyRule, Topic
+from edge.dashboard.base.local_time import local_time
 from edge.dashboard.base.messages import EventMessage
 
 
@@ -30,6 +30,6 @@ def matches_fault(rule: NotifyRule, topic: Topic, device: str, at_s: float) -> b
 
 def _includes(rule: NotifyRule, device: str, at_s: float) -> bool:
     """Return whether the rule's doors, hours and days include this, in the local time zone."""
-    local = datetime.fromtimestamp(max(0.0, at_s)).astimezone()
+    local = local_time(at_s)
     is_at_door = not rule.doors or any(fnmatchcase(device, door) for door in rule.doors)
     return is_at_door and rule.hours.include(local.weekday(), 60 * local.hour + local.minute)

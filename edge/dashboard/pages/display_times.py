@@ -12,13 +12,13 @@ from zoneinfo import ZoneInfo
 
 from starlette.requests import Request
 
+from edge.dashboard.base.local_time import local_time
+
 #: The cookie in which `times.js` sends the name of the browser's time zone.
 ZONE_COOKIE = "mask_patrol_zone"
 ZONE_NAME = re.compile(r"[A-Za-z][A-Za-z0-9_+/-]{0,39}")
 #: A link to the file of the zone of this machine, on most systems.
 LOCALTIME = Path("/etc/localtime")
-#: In the year 9892: `datetime` cannot hold a time after the year 9999.
-MAX_TIME_S = 250_000_000_000.0
 
 
 def request_zone(request: Request) -> tzinfo:
@@ -53,11 +53,6 @@ def format_time(at_s: float | None, zone: tzinfo) -> str:
     if at_s is None:
         return "—"
     return local_time(at_s, zone).strftime("%Y-%m-%d %H:%M:%S")
-
-
-def local_time(at_s: float, zone: tzinfo) -> datetime:
-    """Return `at_s` (seconds since the epoch) in `zone`, limited to what `datetime` can hold."""
-    return datetime.fromtimestamp(min(max(at_s, 0.0), MAX_TIME_S), zone)
 
 
 def format_duration(seconds: float | None) -> str:

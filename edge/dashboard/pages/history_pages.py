@@ -19,6 +19,7 @@ from starlette.responses import Response, StreamingResponse
 from starlette.routing import Route
 
 from edge.common.clock import iso_utc
+from edge.dashboard.base.local_time import local_time
 from edge.dashboard.base.messages import MAX_CLOCK_AHEAD_S
 from edge.dashboard.history.queries import AlertFilter, HistoryQueries, PageCursor
 from edge.dashboard.history.store import HOUR_S, AlertRow
@@ -195,7 +196,7 @@ def _between(
     At least one day must be given. Without `last` the period ends today; without `first`, and of a
     longer period, it has the last `MAX_DAYS` days.
     """
-    today = display_times.local_time(now_s, zone).date()
+    today = local_time(now_s, zone).date()
     end = last or max(today, first or today)
     begin = max(first or date.min, end - timedelta(days=MAX_DAYS))
     from_s, to_s = (
@@ -233,7 +234,7 @@ def _hourly_columns(
     first, last = int(wanted.from_s // HOUR_S), -int(-wanted.to_s // HOUR_S)
     columns, distance = [], display_times.hours_per_tick(last - first, MAX_TICKS)
     for hour in range(first, last):
-        at = display_times.local_time(hour * HOUR_S, zone)
+        at = local_time(hour * HOUR_S, zone)
         tick = "" if at.hour % distance else f"{at:%H:%M}"
         columns.append(Column(f"{at:%a %d %b %H:%M}", tick, counts.get(hour, {})))
     return columns
@@ -275,7 +276,7 @@ def _daily_columns(counts: Counts, wanted: AlertFilter, zone: tzinfo) -> list[Co
     first_days = {day: days[n - n % days_per_column] for n, day in enumerate(days)}
     parts: dict[date, Counter[str]] = {day: Counter() for day in days[::days_per_column]}
     for at_s, label, count in counts:
-        day = first_days.get(display_times.local_time(at_s, zone).date(), days[0])
+        day = first_days.get(local_time(at_s, zone).date(), days[0])
         parts[day][label] += count
     return [Column(f"{day:%a %d %b %Y}", f"{day:%d %b}", part) for day, part in parts.items()]
 

@@ -6,9 +6,9 @@ from collections import Counter
 from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta, tzinfo
 
+from edge.dashboard.base.local_time import local_time
 from edge.dashboard.history.queries import QUARTER_S, AlertFilter, HistoryQueries
 from edge.dashboard.history.store import HOUR_S
-from edge.dashboard.pages.display_times import local_time
 
 DAYS_PER_WEEK, HOURS_PER_DAY = 7, 24
 WEEK_S = DAYS_PER_WEEK * HOURS_PER_DAY * float(HOUR_S)

@@ -99,6 +99,17 @@ def test_invalid_message_is_refused_and_counted(topic: str, payload: bytes, reas
     assert validate(topic, payload) == (None, {reason: 1})
 
 
+def test_text_of_a_health_report_has_no_nul() -> None:
+    """PostgreSQL cannot store it, in problems and notifications: writing would fail again and
+    again."""
+    payload = json.dumps({"camera": "dark\0", "warnings": ["a\0b"]}).encode()
+    message = MessageValidator("maskpatrol").validate(
+        "maskpatrol/door1/health", payload, False, NOW_S
+    )
+    assert message is not None
+    assert message.body == Health(camera="dark", warnings=("ab",))
+
+
 def test_info_without_titles_is_that_of_an_older_device() -> None:
     message, _ = validate("maskpatrol/door1/info", encoded({"version": "0.1.0"}))
     assert message is not None

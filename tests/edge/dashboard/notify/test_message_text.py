@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from edge.config.title import DIRECTION_CONTROLS
 from edge.dashboard.notify.message_text import inert, place, render
 
 #: What each of these would do in HTML, Markdown, or a chat program.
@@ -13,6 +14,7 @@ HOSTILE = (
     "![i](x)", "@everyone", "<!channel>", "<@U123>", "www.evil.example", "evil.example/x",
     "http://evil.example", "x\r\nBcc: all@example.org", "| a | b |", "\u2028new", "{{7*7}}",
     "mailto:a@b.c", "tel:+491234",
+    "\u202egnp.exe", "a\u2069b\u2066",
 )  # fmt: skip
 
 
@@ -32,6 +34,7 @@ def test_text_of_a_device_has_no_meaning_in_any_channel(text: str) -> None:
     assert "://" not in shown
     assert "evil.example" not in shown
     assert "mailto:" not in shown
+    assert not DIRECTION_CONTROLS & set(shown)
     assert len(shown) == len(text)
 
 
@@ -47,6 +50,12 @@ def test_title_stands_before_the_name() -> None:
     assert place("door1", "Main entrance") == "Main entrance (door1)"
     hebrew = "\u05db\u05e0\u05d9\u05e1\u05d4"
     assert place("door1", hebrew) == f"\u2068{hebrew}\u2069 (door1)"
+    assert f": \u2068{hebrew}\u2069. It" in render(row("camera_stalled", detail=hebrew)).body
+
+
+def test_impossible_time_has_a_text() -> None:
+    """A device with a wrong clock may have sent it."""
+    assert " 9892-" in render(row(first_s=1e18)).body
 
 
 def test_alert_names_label_place_and_time() -> None:

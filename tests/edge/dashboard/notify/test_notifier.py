@@ -12,7 +12,9 @@ from edge.dashboard.base.messages import EventMessage, Info, Message
 from edge.dashboard.history.store import HistoryStore
 from edge.dashboard.history.tables import events
 from edge.dashboard.live.live_state import LiveState
+from edge.dashboard.notify.notification_queue import NotificationQueue
 from edge.dashboard.notify.notifier import Notifier
+from edge.dashboard.notify.reason_collector import CollectedRule, ReasonCollector
 from tests.support.clock import Clock
 from tests.support.dashboard.events import NOW_S, message, visit
 
@@ -73,6 +75,20 @@ def test_alert_of_a_device_that_was_not_connected_is_aged(
     (row,) = rows()
     assert row.key == f"alert:{late.episode}"
     assert row.expires_s - row.due_s < 2.0
+
+
+def test_alert_in_a_digest_does_not_become_too_old(
+    engine: sa.Engine, write: Write, rows: Callable[[], Any], pass_time: Callable[[float], None]
+) -> None:
+    """Whether the digest is longer than the age limit, or the alert arrived late."""
+    rule = NotifyRule(name="a", digest_min=90.0, max_age_min=60.0)
+    write([_received(message("door1", 1, at_s=NOW_S), 3000.0)], rule)
+    write([message("door1", 2, at_s=NOW_S)], rule)
+    pass_time(90 * 60.0)
+    assert NotificationQueue(engine).give_up_expired() == 0
+    assert not ReasonCollector(engine).collect(CollectedRule("a", digest_s=5400.0), ["1"])
+    (row,) = rows()
+    assert (row.state, row.total, row.target) == ("queued", 2, "1")
 
 
 def test_failure_does_not_keep_events_from_being_stored(

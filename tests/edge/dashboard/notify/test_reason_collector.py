@@ -90,6 +90,20 @@ def test_digest_reports_the_alerts_of_a_door_together(
     assert collect(digest_s=600.0) == []
 
 
+def test_events_do_not_wait_for_an_incomplete_digest(
+    engine: sa.Engine, add: Callable[..., None], collect: Callable[..., list[Any]]
+) -> None:
+    """The queue is looked at twice a second: that must only read."""
+    add([1])
+    statements: list[str] = []
+    sa.event.listen(
+        engine, "before_cursor_execute", lambda _db, _cursor, text, *_: statements.append(text)
+    )
+    assert collect(digest_s=600.0) == []
+    assert statements
+    assert all(text.startswith("SELECT") and "advisory" not in text for text in statements)
+
+
 def test_many_reasons_are_taken_in_parts(
     engine: sa.Engine, add: Callable[..., None], rows: Callable[[], Any], monkeypatch: Any
 ) -> None:

@@ -61,6 +61,12 @@ def test_hours_are_those_of_the_machine() -> None:
     assert not matches(at="2026-07-01T03:59", hours=hours)  # the night of Tuesday
 
 
+@pytest.mark.parametrize("at_s", [-1.0, 253_402_300_799.0])
+def test_impossible_time_has_hours(at_s: float) -> None:
+    """It would otherwise prevent the notifications of all alerts that arrive with it."""
+    assert matches_alert(NotifyRule(name="guard"), message("door1", at_s=at_s), 0.0)
+
+
 def test_alert_that_arrives_too_late_does_not_match() -> None:
     assert matches(age_s=599.0, max_age_min=10.0)
     assert not matches(age_s=600.0, max_age_min=10.0)

@@ -9,11 +9,11 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
+from edge.dashboard.base.local_time import local_time
 from edge.dashboard.pages import display_times
 from edge.dashboard.pages.display_times import (
     format_duration,
     format_time,
-    local_time,
     midnights,
     round_times,
     time_zone,
@@ -32,6 +32,7 @@ def test_time_is_shown_in_the_zone() -> None:
 @pytest.mark.parametrize("at_s", [-1e18, 1e18, float("inf")])
 def test_impossible_times_are_limited(at_s: float) -> None:
     assert 1970 <= local_time(at_s, UTC).year <= 9999
+    assert 1970 <= local_time(at_s).year <= 9999
 
 
 def test_known_zone_is_used() -> None:
