@@ -112,7 +112,11 @@ class GpioPin:
 def _pin_error(name: str, error: Exception) -> UserError:
     """Return what to tell the user about an `error` of the libraries at the pin called `name`."""
     text = first_line(error).strip("'\"")
-    if "busy" in text.lower() or type(error).__name__ == "GPIOPinInUse":
+    if type(error).__name__ == "GPIOPinInUse":  # by this process; the same pin has several names
+        return PinBusyError(
+            f"{name} is in use by another output of this daemon: give each output a pin of its own"
+        )
+    if "busy" in text.lower():
         return PinBusyError(
             f"{name} is in use by another program, or by the kernel (dtoverlay and dtparam in"
             " /boot/firmware/config.txt): free it, or use another pin"

@@ -69,7 +69,7 @@ class ProgramRunner:
         self._state = ProgramState(settings.name, settings.command[0], 0, 0, 0, 0)
         self._processes: set[subprocess.Popen[bytes]] = set()
         self._threads: set[threading.Thread] = set()
-        self._stopped = False
+        self._stopped = self._killed = False
 
     @property
     def state(self) -> ProgramState:
@@ -104,7 +104,10 @@ class ProgramRunner:
             state = self._state
             self._state = replace(state, running=state.running + 1, started=state.started + 1)
             self._threads.add(thread)
-        thread.start()
+        try:
+            thread.start()
+        except RuntimeError:  # the tasks of the unit (TasksMax=) or the memory are used up
+            self._finish(thread, "it cannot be run: no further thread can be started")
 
     def stop(self, wait_s: float) -> None:
         """Run nothing more; kill what still runs after `wait_s` seconds."""
@@ -115,6 +118,7 @@ class ProgramRunner:
         for thread in threads:
             thread.join(max(0.0, until_s - time.monotonic()))
         with self._lock:
+            self._killed = True  # also a process that is being started
             for process in self._processes:
                 _kill_group(process)
 
@@ -128,12 +132,16 @@ class ProgramRunner:
             problem = f"it failed unexpectedly: {type(error).__name__}"
             log.debug("an output failed", exc_info=True)
         finally:
-            with self._lock:
-                failed = self._state.failed + bool(problem)
-                self._state = replace(
-                    self._state, running=self._state.running - 1, failed=failed, problem=problem
-                )
-                self._threads.discard(threading.current_thread())
+            self._finish(threading.current_thread(), problem, errors)
+
+    def _finish(self, thread: threading.Thread, problem: str, errors: str = "") -> None:
+        """Count a program that has ended, or that could not be run, and report its `problem`."""
+        with self._lock:
+            failed = self._state.failed + bool(problem)
+            self._state = replace(
+                self._state, running=self._state.running - 1, failed=failed, problem=problem
+            )
+            self._threads.discard(thread)
         if problem:
             # What the program has written is only logged: `problem` is also published.
             log.error(
@@ -157,6 +165,8 @@ class ProgramRunner:
             )
         with self._lock:
             self._processes.add(process)
+            if self._killed:
+                _kill_group(process)
         try:
             tail = _wait(process, until_s)
         finally:

@@ -68,8 +68,8 @@ def test_pin_that_would_be_on_without_the_daemon_is_a_mistake() -> None:
 
 def test_pin_in_use_is_reported() -> None:
     pin = GpioPin(settings())
-    with pytest.raises(PinBusyError, match="GPIO17 is in use by another program"):
-        GpioPin(settings())
+    with pytest.raises(PinBusyError, match="BOARD11 is in use by another output of this"):
+        GpioPin(settings("BOARD11"))
     pin.close()
 
 

@@ -5,7 +5,9 @@ from __future__ import annotations
 import json
 import os
 import shlex
+import subprocess
 import sys
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -18,7 +20,7 @@ from edge.events.alert_machine import Event
 from edge.outputs.program_runner import STOP_TIMEOUT_S, ProgramRunner
 from edge.outputs.state import ProgramState
 from tests.support.alert_events import alert_event
-from tests.support.waiting import wait_until
+from tests.support.waiting import PATIENCE_S, wait_until
 
 START, END = alert_event(), alert_event("no_mask_end")
 #: What a program gets. Nothing of it may act as anything but text.
@@ -174,6 +176,42 @@ def test_stop_kills_what_still_runs_and_runs_nothing_more(programs: Programs) ->
     wait_until(lambda: runner.state.running == 0, "it is killed")
     runner.run(START, BODY)
     assert runner.state.started == 1
+
+
+def test_stop_kills_a_program_that_is_just_being_started(
+    programs: Programs, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A reload stops the programs whose settings have changed, and waits for none."""
+    stopped, start = threading.Event(), subprocess.Popen
+
+    def start_late(*arguments: Any, **options: Any) -> subprocess.Popen[bytes]:
+        assert stopped.wait(PATIENCE_S)
+        return start(*arguments, **options)
+
+    monkeypatch.setattr("edge.outputs.program_runner.subprocess.Popen", start_late)
+    runner = programs.runner("/bin/sleep", "1000", timeout_s=3600.0)
+    runner.run(START, BODY)
+    runner.stop(0.0)
+    stopped.set()
+    wait_until(lambda: runner.state.running == 0, "it is killed")
+
+
+def test_lack_of_threads_does_not_reach_the_loop(
+    programs: Programs, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As when a program has used up the tasks of the unit (TasksMax=)."""
+    runner = programs.runner("/bin/true")
+    with monkeypatch.context() as limit:
+        limit.setattr("edge.outputs.program_runner.threading.Thread.start", lack_of_threads)
+        runner.run(START, BODY)
+    state = runner.state
+    assert (state.running, state.failed) == (0, 1)
+    assert state.problem == "it cannot be run: no further thread can be started"
+    assert run(runner).problem == ""
+
+
+def lack_of_threads(_thread: threading.Thread) -> None:
+    raise RuntimeError("can't start new thread")
 
 
 def test_stop_lets_short_programs_end(programs: Programs) -> None:
