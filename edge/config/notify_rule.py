@@ -47,10 +47,16 @@ class NotifyRule(Section, frozen=True, kw_only=True):
     push: bool = False
 
     def __post_init__(self) -> None:
-        """Raise ValueError if two settings exclude each other."""
+        """Raise ValueError if settings exclude each other, or `url_file` is no path."""
         for one, other in (("cooldown_min", "digest_min"), ("push", "url_file")):
             if getattr(self, one) and getattr(self, other):
                 raise ValueError(f"`{one}` and `{other}` exclude each other: remove one of them")
+        # Messages contain the path of a file that cannot be read, and must not contain an address.
+        if "://" in self.url_file:
+            raise ValueError(
+                "`url_file` is an address: write the address into a file, and the path of that file"
+                " here"
+            )
         if self.min_duration_s >= 60.0 * self.max_age_min:
             raise ValueError("`min_duration_s` must be shorter than `max_age_min`")
 

@@ -43,7 +43,10 @@ def try_out(
     if output.command:
         program = ProgramRunner(always)
         program.run(start, INVENTED_EVENT)
-        program.stop(output.timeout_s + 1.0)
+        try:
+            program.stop(output.timeout_s + 1.0)
+        finally:  # Ctrl-C does not reach the program, which has a process group of its own
+            program.stop(0.0)
         if problem := program.state.problem:
             raise UserError(f"the program of the output {output.name} failed: {problem}")
         return f"{output.name}: {output.command[0]} has ended without an error"

@@ -34,6 +34,10 @@ def test_example_shows_every_setting_of_a_notification() -> None:
         ("name = 'a'\nhours = { start = '08:00' }", "`notify[0].hours`: `start` and `end`"),
         ("name = 'a'\ncooldown_min = 1\ndigest_min = 1", "`notify[0]`: `cooldown_min` and"),
         ("name = 'a'\npush = true\nurl_file = 'x'", "`notify[0]`: `push` and `url_file`"),
+        (
+            "name = 'a'\nurl_file = 'tgram://token/1'",
+            "`notify[0]`: `url_file` is an address: write",
+        ),
         ("name = 'a'\nmin_duration_s = 60\nmax_age_min = 1", "`notify[0]`: `min_duration_s` must"),
         ("name = 'a'\n[[notify]]\nname = 'a'", 'two tables [[notify]] have the name "a"'),
     ],
@@ -44,3 +48,4 @@ def test_mistake_in_a_notification_is_reported(tmp_path: Path, text: str, expect
     with pytest.raises(UsageError) as caught:
         load_settings(path)
     assert str(caught.value).partition(": ")[2].startswith(expected)
+    assert "token" not in str(caught.value)

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import os
 import sys
 from pathlib import Path
 
@@ -50,3 +51,26 @@ def test_program_gets_a_valid_event(tmp_path: Path) -> None:
     Draft202012Validator(schema).validate(json.loads(got.read_text()))
     with pytest.raises(UserError, match="the program of the output say failed: exit code 1"):
         try_out(OutputSettings(name="say", command=("/bin/false",)), 0.0)
+
+
+def test_ctrl_c_ends_the_program(tmp_path: Path) -> None:
+    script = (
+        "import os, pathlib, signal, sys, time;"
+        " pathlib.Path(sys.argv[1]).write_text(str(os.getpid()));"
+        " os.kill(os.getppid(), signal.SIGINT); time.sleep(3600)"
+    )
+    number = tmp_path / "number"
+    say = OutputSettings(
+        name="say", command=(sys.executable, "-c", script, str(number)), timeout_s=3600.0
+    )
+    with pytest.raises(KeyboardInterrupt):
+        try_out(say, 0.0)
+    wait_until(lambda: not is_running(int(number.read_text())), "the program ends")
+
+
+def is_running(process: int) -> bool:
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return False
+    return True
