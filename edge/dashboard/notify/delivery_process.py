@@ -52,7 +52,6 @@ def main(source: TextIO = sys.stdin, answer: TextIO = sys.stdout) -> int:
     silence_libraries()
     try:
         configuration = msgspec.json.decode(source.readline(), type=DeliveryConfiguration)
-        logging.basicConfig(level=configuration.log_level, handlers=[_LineHandler(answer)])
         key_file = configuration.push_key_file
         key = load_vapid_key(Path(key_file)) if key_file else None
         configured = ConfiguredReceivers(configuration.addresses)
@@ -74,9 +73,11 @@ def main(source: TextIO = sys.stdin, answer: TextIO = sys.stdout) -> int:
         [_collected(rule) for rule in configuration.rules],
         receivers,
     )
+    _answer(answer, "")
+    # Only from here on: the dashboard takes the first line for the answer.
+    logging.basicConfig(level=configuration.log_level, handlers=[_LineHandler(answer)])
     thread = threading.Thread(target=delivery.run, name="delivery")
     thread.start()
-    _answer(answer, "")
     line = source.readline()
     while line and line.strip() != STOP_LINE:
         delivery.wake(line.strip() == TEST_LINE)
