@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import threading
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -62,6 +63,10 @@ class HistoryStore:
         self._engine = engine
         self._max_age_s = max_age_s
         self._on_new = on_new
+        #: Held from a change of alerts until the pages have its rows. Otherwise the rows of an
+        #: earlier change could reach the pages last, and stay there: an acknowledgement that is
+        #: stored while the alert ends would hide the end.
+        self.show_lock = threading.Lock()
 
     def write_events(self, batch: Sequence[EventMessage], now_s: float) -> WriteResult:
         """Commit a batch; an event whose (id, event_type) is in the database changes nothing.

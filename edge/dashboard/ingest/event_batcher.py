@@ -133,20 +133,23 @@ class EventBatcher:
         """Commit the batch, retrying while the database fails."""
         events = [event for event, _ in batch]
         while True:
-            try:
-                result = self._store.write_events(events, self._clock())
-                break
-            except Exception as error:
-                if not is_transient(error):
-                    self._bisect(batch, error)
+            with self._store.show_lock:
+                try:
+                    result = self._store.write_events(events, self._clock())
+                except Exception as failure:
+                    error = failure
+                else:
+                    for _, acknowledge in batch:
+                        acknowledge()
+                    self.written += result.new
+                    self._callbacks.written(result)
                     return
-                self._report_storage_error(error)
-                if self._stopped.wait(RETRY_S):
-                    return  # The broker sends unacknowledged events again.
-        for _, acknowledge in batch:
-            acknowledge()
-        self.written += result.new
-        self._callbacks.written(result)
+            if not is_transient(error):
+                self._bisect(batch, error)
+                return
+            self._report_storage_error(error)
+            if self._stopped.wait(RETRY_S):
+                return  # The broker sends unacknowledged events again.
 
     def _bisect(self, batch: list[QueuedEvent], error: Exception) -> None:
         """Write the batch in ever smaller parts; skip only the event that the database rejects."""

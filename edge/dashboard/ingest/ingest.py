@@ -150,7 +150,8 @@ class Ingest:
         """Show what other dashboards have written, and report that this one is running."""
         self._registry.read_retired()
         self._store.update_heartbeat(self._shared_as)
-        self._live.update_alerts(self._history.recently_updated_alerts(RECENT_S, MAX_ALERTS))
+        with self._store.show_lock:
+            self._live.update_alerts(self._history.recently_updated_alerts(RECENT_S, MAX_ALERTS))
         self._live.update_lost(self._history.lost_events())
 
     def _write_last_seen(self) -> None:

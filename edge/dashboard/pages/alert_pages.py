@@ -57,15 +57,21 @@ Body = TypeVar("Body", Acknowledgement, Undo, Note)
 
 
 async def acknowledge(request: Request) -> Response:
-    """Store that alerts were acknowledged, and by whom; the answer has the time as `at_s`."""
+    """Store that alerts were acknowledged, and by whom.
+
+    The answer has the time as `at_s`, and as `acknowledged` how many alerts this request
+    acknowledged: others may have been acknowledged before.
+    """
     body = await _read(request, Acknowledgement)
     if body is None:
         return _invalid()
     now_s, name = time.time(), one_line(body.name, MAX_NAME)
     context = page_context(request)
-    return await _change(
-        context, lambda: context.store.acknowledge_alerts(body.episodes, now_s, name), at_s=now_s
+    rows = await _change(
+        context, lambda: context.store.acknowledge_alerts(body.episodes, now_s, name)
     )
+    own = sum(row["acknowledged_s"] == now_s for row in rows)
+    return _answer(rows, at_s=now_s, acknowledged=own)
 
 
 async def undo(request: Request) -> Response:
@@ -77,8 +83,8 @@ async def undo(request: Request) -> Response:
         error = "an acknowledgement can be taken back only in the first ten seconds"
         return JSONResponse({"error": error}, 409)
     context = page_context(request)
-    return await _change(
-        context, lambda: context.store.undo_acknowledgement(body.episodes, body.at_s)
+    return _answer(
+        await _change(context, lambda: context.store.undo_acknowledgement(body.episodes, body.at_s))
     )
 
 
@@ -88,7 +94,7 @@ async def note(request: Request) -> Response:
     if body is None:
         return _invalid()
     context, text = page_context(request), one_line(body.note, MAX_NOTE)
-    return await _change(context, lambda: context.store.set_note(body.episodes, text))
+    return _answer(await _change(context, lambda: context.store.set_note(body.episodes, text)))
 
 
 async def _read(request: Request, kind: type[Body]) -> Body | None:
@@ -105,16 +111,24 @@ def _invalid() -> Response:
 
 
 async def _change(
-    context: PageContext,
-    change: Callable[[], Sequence[AlertRow]],
-    **answer: float,
-) -> Response:
-    """Change alerts, show them, and answer how many they are; 404 when none of them is known."""
-    rows = await run_in_threadpool(change)
+    context: PageContext, change: Callable[[], Sequence[AlertRow]]
+) -> Sequence[AlertRow]:
+    """Change alerts, show them, and return their present rows."""
+
+    def change_and_show() -> Sequence[AlertRow]:
+        with context.store.show_lock:
+            rows = change()
+            context.live_state.update_alerts(rows)
+        return rows
+
+    return await run_in_threadpool(change_and_show)
+
+
+def _answer(rows: Sequence[AlertRow], **more: float) -> Response:
+    """Answer how many alerts were found, and `more`; 404 when none of them is known."""
     if not rows:
         return JSONResponse({"error": "the history no longer contains these alerts"}, 404)
-    context.live_state.update_alerts(rows)
-    return JSONResponse({"alerts": len(rows), **answer})
+    return JSONResponse({"alerts": len(rows), **more})
 
 
 ROUTES = (

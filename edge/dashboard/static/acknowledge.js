@@ -55,9 +55,13 @@ let editNote;
       if (response.ok) return answer;
       why = answer.error || `the dashboard could not store it (error ${response.status})`;
     } catch { /* `why` says it */ }
-    notice.textContent = `${failure}: ${why}. Try again.`;
-    notice.hidden = false;
+    showNotice(`${failure}: ${why}. Try again.`);
     return null;
+  }
+
+  function showNotice(text) {
+    notice.textContent = text;
+    notice.hidden = false;
   }
 
   acknowledge = async (episodes) => {
@@ -68,7 +72,8 @@ let editNote;
     }
     const sent = episodes.slice(0, MAX_EPISODES);
     const answer = await send("/alerts/acknowledge", { episodes: sent, name }, "Not acknowledged");
-    if (answer) offerUndo({ episodes: sent, at_s: answer.at_s });
+    if (answer?.acknowledged) offerUndo({ episodes: sent, at_s: answer.at_s }, answer.acknowledged);
+    else if (answer) showNotice("Somebody else had acknowledged this before.");
   };
 
   editNote = async (episodes, present) => {
@@ -76,10 +81,11 @@ let editNote;
     if (note !== null) await send("/alerts/note", { episodes, note }, "The note was not stored");
   };
 
-  function offerUndo(done) {
+  /** Offer to take back an acknowledgement of `count` alerts. */
+  function offerUndo(done, count) {
     last = done;
     bar.hidden = false;
-    element("undo-text").textContent = done.episodes.length === 1 ? "Acknowledged." : `Acknowledged ${done.episodes.length} alerts.`;
+    element("undo-text").textContent = count === 1 ? "Acknowledged." : `Acknowledged ${count} alerts.`;
     clearTimeout(hideTimer);
     hideTimer = setTimeout(hideUndo, UNDO_MS);
   }
@@ -100,11 +106,15 @@ let editNote;
   // The bar is many steps of the Tab key away from the alerts, and it is there for a short time only.
   document.addEventListener("keydown", (event) => {
     const isUndo = (event.ctrlKey || event.metaKey) && !event.shiftKey && event.key.toLowerCase() === "z";
-    if (!isUndo || bar.hidden || event.target.matches("input, textarea")) return;
+    if (!isUndo || bar.hidden || event.target.closest("input, textarea, dialog")) return;
     event.preventDefault();
     undo();
   });
-  element("undo-note").addEventListener("click", () => editNote(last.episodes, ""));
+  element("undo-note").addEventListener("click", async () => {
+    await editNote(last.episodes, "");
+    // The bar, to which the closed dialog returns the focus, may be hidden by now.
+    if (bar.hidden) element("alerts-title").focus();
+  });
   element("change-name").addEventListener("click", async () => {
     const given = await ask("name-dialog", name);
     if (given && given.trim()) setName(given);

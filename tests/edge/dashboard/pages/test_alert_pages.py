@@ -5,15 +5,20 @@ from __future__ import annotations
 import csv
 import io
 import json
+import threading
 import time
+from collections.abc import Sequence
 
 import pytest
 from starlette.types import ASGIApp
 
 from edge.dashboard.history.queries import AlertFilter
+from edge.dashboard.history.store import AlertRow, WriteResult
+from edge.dashboard.ingest.event_batcher import BatcherCallbacks, EventBatcher
+from edge.dashboard.live.live_state import LiveState
 from edge.dashboard.pages.alert_pages import MAX_BYTES, MAX_NAME, UNDO_LIMIT_S
 from edge.dashboard.pages.page_context import PageContext
-from tests.support.dashboard.events import message
+from tests.support.dashboard.events import message, visit
 from tests.support.dashboard.http_client import Response, call_app
 
 
@@ -77,6 +82,50 @@ def test_acknowledgement_cannot_be_taken_back_later(app: ASGIApp, context: PageC
     assert response.status == 409
     assert "first ten seconds" in response.json()["error"]
     assert context.history.newest_alerts(1)[0]["acknowledged_by"] == "Anna"
+
+
+def test_only_own_acknowledgements_are_counted(app: ASGIApp, context: PageContext) -> None:
+    now_s = time.time()
+    events = [message(seq=number, at_s=now_s) for number in (1, 2)]
+    context.store.write_events(events, now_s)
+    first, second = (event.episode for event in events)
+    for episodes, count in (([first], 1), ([first, second], 1), ([first], 0)):
+        answer = acknowledge(app, json.dumps({"episodes": episodes}).encode()).json()
+        assert (answer["alerts"], answer["acknowledged"]) == (len(episodes), count)
+
+
+def test_end_during_an_acknowledgement_is_shown(
+    app: ASGIApp, context: PageContext, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    now_s = time.time()
+    begin, end = visit(1, at_s=now_s)
+    context.store.write_events([begin], now_s)
+    shown = threading.Event()
+
+    def show_end(result: WriteResult) -> None:
+        context.live_state.update_alerts(result.alerts)
+        shown.set()
+
+    callbacks = BatcherCallbacks(
+        show_end, lambda event, error: None, lambda reason: None, lambda: None
+    )
+    batcher = EventBatcher(context.store, callbacks)
+    batcher.start()
+    show = LiveState.update_alerts
+
+    def show_late(state: LiveState, rows: Sequence[AlertRow]) -> None:
+        if rows[0]["ended_s"] is None:
+            # The end arrives after the acknowledgement is stored and before it is shown.
+            batcher.put(end, lambda: None, 1)
+            shown.wait(0.5)
+        show(state, rows)
+
+    monkeypatch.setattr(LiveState, "update_alerts", show_late)
+    body = json.dumps({"episodes": [begin.episode]}).encode()
+    assert acknowledge(app, body).status == 200
+    batcher.stop()
+    (alert,) = context.live_state.changes_since(-1)[1]["alerts"]
+    assert (alert["ended_by"], alert["acknowledged_s"] is not None) == ("left", True)
 
 
 def test_unknown_alerts_are_reported(app: ASGIApp) -> None:
