@@ -76,10 +76,15 @@ HAS_ACCESS = "has_access"
 #: Headers that a proxy adds. Unless `behind_proxy` is set, a request with one of them came through
 #: a proxy that is not configured, so its network address is not the address of the client.
 FORWARDING_HEADERS = ("forwarded", "x-forwarded-for", "x-real-ip", "x-forwarded-host")
-#: The answer to a token that is not valid: a screen at a door must not show the log-in page.
+#: The answers to a token that is not valid, at a door and on a wall: no screen may show the log-in
+#: page, because somebody who logs in there opens all pages to everybody who passes.
 INVALID_LINK = (
     "This link is not valid: it was revoked, or it belongs to another door. Make a new one in the"
     " dashboard, on the page “Screen at the door” of the device."
+)
+INVALID_DISPLAY_LINK = (
+    "This link is not valid: it was revoked, or it is incomplete. Make a new one in the dashboard:"
+    " “Show this page on a wall” below the alerts of the Live page."
 )
 #: The answer while the login session cannot be looked up in the database.
 LOOKUP_FAILED = (
@@ -210,6 +215,9 @@ class Access:
             return Response(status_code=403)
         if _door(scope) and _tokens(connection, DOOR_COOKIE):
             return PlainTextResponse(INVALID_LINK, 403)
+        is_display = scope["path"] == DISPLAY_PATH and _is_for_display(scope)
+        if is_display and _tokens(connection, DISPLAY_COOKIE):
+            return PlainTextResponse(INVALID_DISPLAY_LINK, 403)
         target = "/login" if self._password.is_set else "/setup"
         if scope["method"] in SAFE_METHODS and "text/html" in connection.headers.get("accept", ""):
             return RedirectResponse(f"{target}?next={quote(_wanted(scope), safe='/')}", 303)

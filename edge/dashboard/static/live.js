@@ -27,7 +27,11 @@
   async function reconnect() {
     try {
       const response = await fetch("/static/common.js", { cache: "no-store" });
-      if (response.status === 401) { logIn(); return; }
+      if (response.status === 401) {
+        // The link of a display was revoked: the page says that, and shows no form for the password.
+        if (isDisplay) location.reload(); else logIn();
+        return;
+      }
     } catch { /* the dashboard does not answer */ }
     connect();
   }
