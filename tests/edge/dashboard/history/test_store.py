@@ -24,7 +24,7 @@ def test_alert_has_a_start_and_an_end(engine: sa.Engine) -> None:
     (alert,) = store.write_events([end], NOW_S + 5).alerts
     assert (alert["started_s"], alert["ended_s"], alert["ended_by"]) == (NOW_S, NOW_S + 4, "left")
     assert [a["episode"] for a in history.alert_page(DAY, 10)] == [start.episode]
-    assert history.count_per_device(DAY, 5) == [("door1", 1)]
+    assert history.count_per_device(DAY, 5) == [("door1", {"no_mask": 1})]
 
 
 def test_repeated_and_unordered_events_are_written_once(engine: sa.Engine) -> None:
