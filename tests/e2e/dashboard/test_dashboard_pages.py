@@ -252,7 +252,9 @@ def test_invented_names_do_not_hide_real_devices(
     health.fill("#search", "door")
     health.keyboard.press("Enter")
     health.wait_for_url("**/health?search=door&state=")
-    assert health.locator(".devices-health h2 a").all_text_contents() == ["door1", "door2"]
+    # Trouble comes first; which of the two has more of it is tested elsewhere.
+    found = health.locator(".devices-health h2 a").all_text_contents()
+    assert sorted(found) == ["door1", "door2"]
     assert "None since the dashboard started" in health.text_content("main")
     for sender in (rogue, new):
         sender.close()

@@ -19,6 +19,7 @@ from edge.config.door_texts import DOOR_TEXTS
 from tests.support.dashboard.dashboards import Dashboard, Device
 from tests.support.dashboard.events import encoded, end
 from tests.support.mqtt.brokers import Mosquitto
+from tests.support.waiting import wait_until
 
 #: What the screen must keep to, from the message of the device on.
 MAX_LATENCY_S = 1.0
@@ -159,6 +160,7 @@ def test_link_of_a_screen_is_made_and_revoked(
     browser: Any, page: Any, dashboard: Dashboard, device: Device
 ) -> None:
     report(device, False)
+    wait_until(lambda: bool(dashboard.live_message().get("devices")), "the device")
     page.goto(f"{dashboard.address}/health/door1")
     page.get_by_role("link", name="Screen at the door").click()
     page.get_by_role("button", name="Make a link").click()
