@@ -13,14 +13,18 @@ from dataclasses import dataclass
 
 from markupsafe import Markup, escape
 
-WIDTH, HEIGHT = 540, 210
-LEFT, RIGHT, TOP, BOTTOM = 52, 8, 12, 28
+WIDTH, HEIGHT = 540, 216
+LEFT, RIGHT, TOP, BOTTOM = 58, 8, 12, 34
 #: Maximum number of labels below the columns.
-MAX_TICKS = 6
+MAX_TICKS = 5
 #: Half the width of a label on a phone, where the text is largest in relation to the chart.
 HALF_TICK = 36
 #: Names that are wider than this many Latin letters are shortened.
-MAX_NAME_WIDTH = 17
+MAX_NAME_WIDTH = 46.0
+#: In a bar chart: the height of a name and its bar, that of the bar, and the room for its value.
+BAR_STEP, BAR_HEIGHT, VALUE_WIDTH = 44, 17, 100
+#: The radius of a point that no line joins to another one.
+POINT_RADIUS = 2.5
 #: A line is interrupted between two points whose distance in time is larger than both this time and
 #: this share of the chart's period.
 MAX_POINT_DISTANCE_S, MAX_POINT_DISTANCE_SHARE = 300.0, 1 / 60
@@ -108,45 +112,53 @@ def _part(kind: str, x: float, y: float, width: float, height: float) -> str:
 
 def _letter_width(letter: str) -> float:
     """Return roughly how wide a letter is, in widths of a small Latin letter."""
+    if unicodedata.category(letter) == "Cf":  # invisible, such as a mark of the direction
+        return 0.0
     if unicodedata.east_asian_width(letter) in "WF":
         return 2.0
     return 1.5 if letter.isupper() or letter in "mw@%" else 1.0
 
 
 def _shorten(name: str) -> str:
-    """Return the part of `name` that has room beside a bar."""
-    totals = list(itertools.accumulate(_letter_width(letter) for letter in name))
-    if not totals or totals[-1] <= MAX_NAME_WIDTH:
+    """Return `name` as far as it has room above a bar.
+
+    The middle is left out: the identifier is at the end, and often also what tells doors apart.
+    """
+    widths = list(map(_letter_width, name))
+    if sum(widths) <= MAX_NAME_WIDTH:
         return name
-    # The last place is for the ellipsis, which is as wide as a capital.
-    return f"{name[: sum(total <= MAX_NAME_WIDTH - 1.5 for total in totals)]}…"
+    # The ellipsis is as wide as a capital.
+    room = (MAX_NAME_WIDTH - 1.5) / 2
+    first = sum(total <= room for total in itertools.accumulate(widths))
+    last = sum(total <= room for total in itertools.accumulate(reversed(widths)))
+    # Marks of the direction come in pairs: without the second one, the rest would be isolated, too.
+    marks = "".join(filter(lambda letter: not _letter_width(letter), name[first:-last]))
+    return f"{name[:first]}…{marks}{name[-last:]}"
 
 
 def bar_chart(title: str, bars: Sequence[Column], kinds: Mapping[str, str]) -> Markup:
-    """Return a chart of stacked horizontal bars with their names and values.
+    """Return a chart of stacked horizontal bars, each below its name and before its value.
 
     `kinds` is that of `column_chart`.
     """
-    line_height, name_width, value_width = 27, 190, 70
-    height = max(1, len(bars)) * line_height + 6
-    scale = (WIDTH - name_width - value_width) / (max((b.total for b in bars), default=0.0) or 1.0)
+    scale = (WIDTH - VALUE_WIDTH) / (max((bar.total for bar in bars), default=0.0) or 1.0)
     body = [HATCH]
     for number, bar in enumerate(bars):
-        x, y = float(name_width), number * line_height + 4
+        x, y = 0.0, number * BAR_STEP + 16
         body.append(
             f"<g><title>{escape(bar.describe(kinds))}</title>"
-            f'<text class="name" x="{name_width - 8}" y="{y + 15}" text-anchor="end">'
-            f"{escape(_shorten(bar.name))}</text>"
+            f'<text class="name" x="0" y="{y}">{escape(_shorten(bar.name))}</text>'
         )
         for kind in kinds:
             if value := bar.parts.get(kind, 0.0):
-                body.append(_part(kind, x, y + 2, max(1.0, value * scale), line_height - 10))
+                body.append(_part(kind, x, y + 6, max(1.0, value * scale), BAR_HEIGHT))
                 x += value * scale
         body.append(
-            f'<text class="value" x="{x + 6:.1f}" y="{y + 15}">{_format_number(bar.total)}</text>'
+            f'<text class="value" x="{x + 6:.1f}" y="{y + 20}">{_format_number(bar.total)}</text>'
             "</g>"
         )
-    return _svg(f"{title}: {'; '.join(bar.describe(kinds) for bar in bars)}", "".join(body), height)
+    description = f"{title}: {'; '.join(bar.describe(kinds) for bar in bars)}"
+    return _svg(description, "".join(body), max(1, len(bars)) * BAR_STEP)
 
 
 def line_chart(
@@ -180,18 +192,15 @@ def line_chart(
             f'<line class="limit {escape(kind)}" x1="{LEFT}" x2="{WIDTH - RIGHT}"'
             f' y1="{y:.1f}" y2="{y:.1f}"/>'
         )
-    path, previous_s = [], -math.inf
     max_distance_s = max(MAX_POINT_DISTANCE_S, (to_s - from_s) * MAX_POINT_DISTANCE_SHARE)
-    for at_s, value in points:
-        if value is None:
-            previous_s = -math.inf
-            continue
-        x, y = position(at_s, value)
-        is_joined = at_s - previous_s <= max_distance_s
-        # `h0` draws a dot, which is visible even if no line joins this point to the next.
-        path.append(f"L{x:.1f} {y:.1f}" if is_joined else f"M{x:.1f} {y:.1f}h0")
-        previous_s = at_s
-    body.append(f'<path class="curve" d="{" ".join(path)}"/>' if path else "")
+    for joined in _joined(points, max_distance_s):
+        places = [position(at_s, value) for at_s, value in joined]
+        if len(places) == 1:
+            x, y = places[0]
+            body.append(f'<circle class="point" cx="{x:.1f}" cy="{y:.1f}" r="{POINT_RADIUS}"/>')
+        else:
+            line = "L".join(f"{x:.1f} {y:.1f}" for x, y in places)
+            body.append(f'<path class="curve" d="M{line}"/>')
     for at_s, text in ticks:
         x, _ = position(at_s, 0.0)
         body.append(_tick(x, text))
@@ -200,6 +209,23 @@ def line_chart(
         low, high, last = (_format_number(value) for value in (min(known), max(known), known[-1]))
         description = f"from {low} to {high}, last {last}"
     return _svg(f"{title}: {description}", "".join(body))
+
+
+def _joined(
+    points: Sequence[tuple[float, float | None]], max_distance_s: float
+) -> list[list[tuple[float, float]]]:
+    """Return the points that have a value, in groups that one line joins."""
+    groups: list[list[tuple[float, float]]] = []
+    previous_s = -math.inf
+    for at_s, value in points:
+        if value is None:
+            previous_s = -math.inf
+            continue
+        if at_s - previous_s > max_distance_s:
+            groups.append([])
+        groups[-1].append((at_s, value))
+        previous_s = at_s
+    return groups
 
 
 def _tick(x: float, text: str) -> str:
@@ -221,7 +247,7 @@ def _grid(top: float) -> str:
         lines.append(
             f'<line class="grid" x1="{LEFT}" x2="{WIDTH - RIGHT}" y1="{y:.1f}" y2="{y:.1f}"/>'
             f'<text class="tick" x="{LEFT - 6}" y="{y + 4:.1f}" text-anchor="end">'
-            f"{_format_number(top * share)}</text>"
+            f"{short_number(top * share)}</text>"
         )
     return "".join(lines)
 
@@ -248,3 +274,12 @@ def _round_up(value: float, are_counts: bool = False) -> float:
 
 def _format_number(value: float) -> str:
     return f"{value:,.0f}" if abs(value) >= 100 or value == int(value) else f"{value:.3g}"
+
+
+def short_number(value: float) -> str:
+    """Return a number as text of few letters, such as 950, 1.2k, 12k, 3M."""
+    for unit, text in ((1e6, "M"), (1e3, "k")):
+        scaled = value / unit
+        if abs(scaled) >= 0.9995:
+            return f"{scaled:.{int(abs(scaled) < 9.95)}f}".removesuffix(".0") + text
+    return _format_number(value)

@@ -96,6 +96,7 @@ async def history(request: Request) -> Response:
     return context.render(
         request, "history.html", fields=query.fields, spans={**SPANS, DATES: "Dates"},
         kinds=ALERT_LABELS, ends=ENDS, query=urlencode(query.fields), older=older,
+        is_date_missing=_is_date_missing(request, query),
         is_first=query.after is None, ongoing=context.live_state.ongoing_alerts(), **values,
     )  # fmt: skip
 
@@ -109,6 +110,11 @@ async def export(request: Request) -> Response:
         media_type="text/csv; charset=utf-8",
         headers={"content-disposition": 'attachment; filename="mask-patrol-alerts.csv"'},
     )
+
+
+def _is_date_missing(request: Request, query: HistoryRequest) -> bool:
+    """Return whether a period by dates was wanted, but no valid date was given."""
+    return request.query_params.get("span") == DATES != query.fields["span"]
 
 
 def _page_values(
@@ -131,14 +137,19 @@ def _page_values(
         Column(device_name(name), "", counts)
         for name, counts in history.count_per_device(wanted, MAX_DEVICES)
     ]
+    devices = sorted(name for name, _ in history.listed_devices())
+    forgotten = history.retired_devices_with_alerts()
+    has_several = len(devices) + len(forgotten) > 1
     return {
         "total": sum(count for _, _, count in per_hour),
         "over_time": column_chart(f"Alerts per {unit}", columns, kinds),
         "unit": unit,
-        "by_device": bar_chart("Alerts by device", per_device, kinds) if per_device else "",
+        "by_device": bar_chart("Alerts by device", per_device, kinds)
+        if per_device and has_several
+        else "",
         "alerts": history.alert_page(wanted, ALERTS_PER_PAGE + 1, query.after),
-        "devices": sorted(name for name, _ in history.listed_devices()),
-        "forgotten": history.retired_devices_with_alerts(),
+        "devices": devices,
+        "forgotten": forgotten,
         "gaps": history.gaps(wanted.device, wanted.from_s, MAX_GAPS),
     }
 

@@ -91,6 +91,8 @@ def _conditions(rule: NotifyRule) -> list[str]:
     if rule.labels:
         texts.append("only " + " or ".join(LABELS[label] for label in rule.labels))
     texts.append("at " + ", ".join(rule.doors) if rule.doors else "at all doors")
+    if rule.push:
+        texts.append("to the browsers below")
     if when := _hours(rule.hours):
         texts.append(when)
     if rule.min_duration_s:

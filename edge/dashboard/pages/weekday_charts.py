@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from markupsafe import Markup
 
+from edge.dashboard.pages.charts import short_number
 from edge.dashboard.pages.weekday_counts import (
     DAYS_PER_WEEK,
     HOURS_PER_DAY,
@@ -19,8 +20,8 @@ WEEKDAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", 
 #: The number of shades of the heat map; a cell without alerts has none.
 SHADES = 5
 #: The size of the comparison, and the space above and below its bars. The text in it is 14 high.
-WIDTH, HEIGHT, TOP, BOTTOM = 540, 210, 22, 26
-BAR_WIDTH, GAP = 30.0, 3.0
+WIDTH, HEIGHT, TOP, BOTTOM = 540, 216, 22, 26
+BAR_WIDTH, GAP = 34.0, 3.0
 
 
 def heat_map(counts: WeekdayHours) -> Markup:
@@ -82,7 +83,7 @@ def _bar(kind: str, x: float, value: int, top: int) -> str:
     y = HEIGHT - BOTTOM - height
     return (
         f'<rect class="{kind}" x="{x:.1f}" y="{y:.1f}" width="{BAR_WIDTH}" height="{height:.1f}"/>'
-        f"{_text('value', x + BAR_WIDTH / 2, y - 5, f'{value:,}')}"
+        f"{_text('value', x + BAR_WIDTH / 2, y - 5, short_number(value))}"
     )
 
 

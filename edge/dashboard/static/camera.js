@@ -85,7 +85,6 @@
         const people = body.people.length;
         showPeople(body.people);
         setText("seen", people === 0 ? "Nobody in view" : people === 1 ? "1 person in view" : `${people} people in view`);
-        draw();
       }
     } catch (error) {
       showError(error instanceof NoAnswerError ? `${sentence(error.message)} Retrying …` : sentence(error.message));
@@ -93,6 +92,8 @@
     }
     setTimeout(showPictures, document.hidden ? HIDDEN_INTERVAL_MS : INTERVAL_MS);
   }
+
+  picture.addEventListener("load", draw); // before that, the canvas does not have the size of the picture
 
   const round = (value) => Math.round(1000 * value) / 1000;
   const describe = (person) => `#${person.number} ${person.label ? labelWithScore(person) : "…"}`;

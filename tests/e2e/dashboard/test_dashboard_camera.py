@@ -4,22 +4,19 @@ from __future__ import annotations
 
 import signal
 import stat
-import subprocess
 import tempfile
 from collections.abc import Iterator
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
-import cv2
 import pytest
 
 from edge.config.settings import CameraSettings, Settings, load_settings
 from edge.daemon.camera_file import CameraFile
 from edge.dashboard.local_camera import LocalCamera
-from tests.support.cli_process import command, environment
+from tests.support.dashboard.camera_daemon import start_daemon, write_standing_clip
 from tests.support.dashboard.dashboards import Dashboard
-from tests.support.footage.pictures import frames_without_mask
 from tests.support.mqtt.brokers import Mosquitto
 from tests.support.waiting import wait_until
 
@@ -43,18 +40,6 @@ new MutationObserver(() => { window.pictures += 1; })
 COMMENT = "# the main entrance\n"
 
 
-def write_clip(folder: Path) -> Path:
-    """Write two minutes of a person without a mask in the middle of the picture."""
-    path = folder / "standing.mp4"
-    frames = frames_without_mask()
-    height, width = frames[0].shape[:2]
-    writer = cv2.VideoWriter(str(path), cv2.VideoWriter.fourcc(*"mp4v"), 10.0, (width, height))
-    for number in range(1200):
-        writer.write(frames[number % len(frames)])
-    writer.release()
-    return path
-
-
 def write_config(folder: Path, port: int, preview: str = "true") -> Path:
     path = folder / "door.toml"
     path.write_text(
@@ -64,13 +49,6 @@ def write_config(folder: Path, port: int, preview: str = "true") -> Path:
     )
     path.chmod(0o640)
     return path
-
-
-def start_daemon(folder: Path, config: Path) -> subprocess.Popen[str]:
-    return subprocess.Popen(
-        command(("run", "--config", config)), env=environment(folder / "state"), text=True,
-        stdout=subprocess.DEVNULL, stderr=(folder / "log").open("w"),
-    )  # fmt: skip
 
 
 def settings_of(folder: Path) -> Settings:
@@ -92,7 +70,7 @@ def start_dashboard(folder: Path, mosquitto: Mosquitto) -> tuple[Path, Dashboard
 
 def test_drawn_zone_is_saved_and_used(browser: Any, folder: Path, mosquitto: Mosquitto) -> None:
     config, dashboard = start_dashboard(folder, mosquitto)
-    write_clip(folder)
+    write_standing_clip(folder)
     before = config.read_text()
     daemon = start_daemon(folder, config)
     wait_until((folder / "eye").is_socket, "the daemon's socket")
@@ -144,7 +122,7 @@ def test_page_reports_whether_the_device_uses_the_file(
     browser: Any, folder: Path, mosquitto: Mosquitto
 ) -> None:
     config, dashboard = start_dashboard(folder, mosquitto)
-    write_clip(folder)
+    write_standing_clip(folder)
     daemon = start_daemon(folder, config)
     camera = LocalCamera(load_settings(config))
     wait_until(lambda: camera.config_status().state == "used", "the daemon")
@@ -203,7 +181,7 @@ def test_picture_is_turned_with_what_is_drawn_on_it(
     browser: Any, folder: Path, mosquitto: Mosquitto
 ) -> None:
     _, dashboard = start_dashboard(folder, mosquitto)
-    write_clip(folder)
+    write_standing_clip(folder)
     daemon = start_daemon(folder, folder / "door.toml")
     wait_until((folder / "eye").is_socket, "the daemon's socket")
     page = browser.new_context(viewport={"width": 1280, "height": 800}).new_page()
@@ -241,7 +219,7 @@ def test_picture_is_turned_with_what_is_drawn_on_it(
 
 def test_place_is_excluded_in_two_clicks(browser: Any, folder: Path, mosquitto: Mosquitto) -> None:
     config, dashboard = start_dashboard(folder, mosquitto)
-    write_clip(folder)
+    write_standing_clip(folder)
     daemon = start_daemon(folder, config)
     page = browser.new_context(viewport={"width": 1280, "height": 900}).new_page()
     page.goto(f"{dashboard.address}/camera")
@@ -272,7 +250,7 @@ def test_invalid_settings_file_is_reported(
     browser: Any, folder: Path, mosquitto: Mosquitto
 ) -> None:
     config, dashboard = start_dashboard(folder, mosquitto)
-    write_clip(folder)
+    write_standing_clip(folder)
     page = browser.new_page()
     page.goto(f"{dashboard.address}/camera")
     page.wait_for_selector("#saved.error:has-text('The daemon does not answer')")
@@ -295,7 +273,7 @@ def test_invalid_settings_file_is_reported(
 
 def test_unanswered_save_is_verified(browser: Any, folder: Path, mosquitto: Mosquitto) -> None:
     config, dashboard = start_dashboard(folder, mosquitto)
-    write_clip(folder)
+    write_standing_clip(folder)
     daemon = start_daemon(folder, config)
     wait_until((folder / "eye").is_socket, "the daemon's socket")
     page = browser.new_page()

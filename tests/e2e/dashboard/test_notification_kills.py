@@ -91,12 +91,12 @@ def test_each_message_arrives_once(
         engine = open_database(database)
 
         def left() -> int:
+            # Delivered notifications cannot be counted here: only the newest are kept.
+            open_rows = notifications.c.state.in_(("waiting", "queued"))
             with engine.connect() as db:
                 stored = db.scalar(sa.select(sa.func.count()).select_from(alerts)) or 0
-                sent_rows = db.scalar(
-                    sa.select(sa.func.count()).where(notifications.c.state == "sent")
-                )
-            return 3 * len(sent) - stored - (sent_rows or 0)
+                waiting = db.scalar(sa.select(sa.func.count()).where(open_rows)) or 0
+            return len(sent) - stored + waiting
 
         while (before := left()) > 0:
             wait_until(lambda before=before: left() < before, "a delivery", 120.0)  # type: ignore[misc]

@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import cv2
+
 from edge.dashboard.access.password import Password
+from tests.support.dashboard.camera_daemon import camera_with_snapshot
 from tests.support.dashboard.dashboards import Dashboard
+from tests.support.dashboard.receivers import HttpReceiver, notify_rule
 from tests.support.dashboard.sites import SimulatedSite, device_names, fill_history
+from tests.support.footage.pictures import frames_without_mask
 from tests.support.mqtt.brokers import Mosquitto
 
 #: Width and height of a phone, a tablet, and a desktop.
@@ -51,6 +56,18 @@ def _asks_for_the_name(page: Any) -> None:
     page.wait_for_selector("#name-dialog[open]")
 
 
+def _check_picture(page: Any) -> None:
+    encoded = cv2.imencode(".jpg", frames_without_mask()[0])[1].tobytes()
+    file = {"name": "guest.jpg", "mimeType": "image/jpeg", "buffer": encoded}
+    page.set_input_files("#files", file)
+    page.wait_for_selector(".faces li")
+
+
+def _shows_deliveries(page: Any) -> None:
+    page.wait_for_selector(".dot.sent")
+    page.wait_for_selector("#rule-chat .error")
+
+
 def _send(page: Any, **fields: str) -> None:
     for name, value in fields.items():
         page.fill(f"#{name}", value)
@@ -65,7 +82,8 @@ class PageCase:
     name: str
     path: str
     prepare: Callable[[Any], None] = lambda page: None
-    needs_device: bool = False
+    #: Whether the page exists only with devices, or with False only without one; None: always.
+    with_devices: bool | None = None
     needs_password: bool = False
 
     def open(self, page: Any, address: str) -> None:
@@ -77,21 +95,30 @@ class PageCase:
 
 PAGE_CASES = (
     PageCase("live", "/", _shows_state),
-    PageCase("live-name", "/", _asks_for_the_name, needs_device=True),
+    PageCase("live-name", "/", _asks_for_the_name, with_devices=True),
     PageCase("history", "/history?span=30"),
     PageCase("health", "/health"),
     PageCase("health-filtered", "/health?search=door&state=attention"),
-    PageCase("device", "/health/door000", needs_device=True),
-    PageCase("device-silent", "/health/door002", needs_device=True),
-    PageCase("door", "/door/door000", needs_device=True),
-    PageCase("door-links", "/health/door000/screen", needs_device=True),
+    PageCase("device", "/health/door000", with_devices=True),
+    PageCase("device-silent", "/health/door002", with_devices=True),
+    PageCase("door", "/door/door000", with_devices=True),
+    PageCase("door-links", "/health/door000/screen", with_devices=True),
     PageCase("display", "/display", _shows_state),
     PageCase("display-links", "/screens"),
-    PageCase("forget", "/health/door002/forget", needs_device=True),
+    PageCase("forget", "/health/door002/forget", with_devices=True),
     PageCase("forget-silent", "/forget-silent"),
-    PageCase("notifications", "/notifications"),
+    PageCase("notifications", "/notifications", _shows_deliveries, with_devices=True),
+    PageCase("notifications-none", "/notifications", with_devices=False),
     PageCase("check", "/check"),
-    PageCase("camera", "/camera", lambda page: page.wait_for_selector("#saved.error")),
+    PageCase("check-result", "/check", _check_picture, with_devices=True),
+    PageCase(
+        "camera", "/camera", lambda page: page.wait_for_selector("#seen:text('1 person in view')"),
+        with_devices=True,
+    ),
+    PageCase(
+        "camera-away", "/camera", lambda page: page.wait_for_selector("#saved.error"),
+        with_devices=False,
+    ),
     PageCase("snapshots", "/camera/snapshots"),
     PageCase("error", "/nothing"),
     PageCase(
@@ -110,9 +137,29 @@ PAGE_CASES = (
 def site(
     folder: Path, server: Mosquitto, devices: int, alerts: int
 ) -> Iterator[tuple[Dashboard, SimulatedSite]]:
-    """Run a dashboard with this many devices and alerts, whose pages are all turned on."""
-    camera = f'[camera]\npreview = true\npreview_socket = "{folder}/none"\n'
-    dashboard = Dashboard(folder, server.port, camera + "[snapshot]\nenabled = true\n")
+    """Run a dashboard with this many devices and alerts, whose pages are all turned on.
+
+    With devices, there are also a camera that sees somebody, and rules for notifications: one is
+    delivered, one is not.
+    """
+    with ExitStack() as stack:
+        socket, rules = folder / "none", ""
+        if devices:
+            socket = stack.enter_context(camera_with_snapshot())
+            guard, chat = (
+                stack.enter_context(HttpReceiver(behaviour)) for behaviour in ("accepts", "fails")
+            )
+            rules = notify_rule(folder, "guard", guard.address)
+            rules += notify_rule(folder, "chat", chat.address, doors=["door0*"], cooldown_min=5)
+            rules += '[[notify]]\nname = "phones"\npush = true\n'
+        yield from _site(folder, server, devices, alerts, socket, rules)
+
+
+def _site(
+    folder: Path, server: Mosquitto, devices: int, alerts: int, socket: Path, rules: str
+) -> Iterator[tuple[Dashboard, SimulatedSite]]:
+    camera = f'[camera]\npreview = true\npreview_socket = "{socket}"\n'
+    dashboard = Dashboard(folder, server.port, camera + "[snapshot]\nenabled = true\n" + rules)
     names = device_names(devices)
     fill_history(dashboard.state / "dashboard.sqlite3", alerts if names else 0, names)
     dashboard.start().wait_connected()
@@ -125,7 +172,7 @@ def site(
 
 def page_cases(dashboard: Dashboard, devices: int) -> Iterator[PageCase]:
     """Yield the pages that exist with so many devices; those with a password come last."""
-    cases = [case for case in PAGE_CASES if devices or not case.needs_device]
+    cases = [case for case in PAGE_CASES if case.with_devices in (None, devices > 0)]
     yield from (case for case in cases if not case.needs_password)
     Password(dashboard.state / "dashboard-password").set(PASSWORD)
     yield from (case for case in cases if case.needs_password)

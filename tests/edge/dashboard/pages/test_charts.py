@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from itertools import pairwise
+import re
+from itertools import groupby
 from xml.etree import ElementTree
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from edge.dashboard.base.display_names import display_name
 from edge.dashboard.pages.charts import (
     HALF_TICK,
     HEIGHT,
@@ -16,6 +19,7 @@ from edge.dashboard.pages.charts import (
     bar_chart,
     column_chart,
     line_chart,
+    short_number,
 )
 
 NO_MASK = {"no_mask": "no mask"}
@@ -49,11 +53,11 @@ def test_column_chart_describes_its_values() -> None:
 
 
 def test_bar_chart_describes_its_values() -> None:
-    long = Column("a-name-of-more-than-20-letters", "", {"incorrect_mask": 1, "no_mask": 2})
+    long = Column("a-name-of-some-letters", "", {"incorrect_mask": 1, "no_mask": 2})
     chart = bar_chart("By device", [Column("a", "", {"no_mask": 4}), long], KINDS)
     tree = ElementTree.fromstring(str(chart))
     assert tree.attrib["aria-label"] == (
-        "By device: a: 4 no mask; a-name-of-more-than-20-letters: 2 no mask, 1 worn incorrectly"
+        "By device: a: 4 no mask; a-name-of-some-letters: 2 no mask, 1 worn incorrectly"
     )
     # The parts of a bar are side by side, each with its colour, and have the width of their number.
     places = [
@@ -62,19 +66,27 @@ def test_bar_chart_describes_its_values() -> None:
         if r.attrib.get("class") in KINDS
     ]
     unit = places[0][2] / 4
-    assert [(kind, (x - 190) / unit, w / unit) for kind, x, w in places] == [
+    assert [(kind, x / unit, w / unit) for kind, x, w in places] == [
         ("no_mask", 0, 4),
         ("no_mask", 0, 2),
         ("incorrect_mask", 2, 1),
     ]
-    assert "a-name-of-more…" in [text.text for text in tree.iter("text")]
 
 
-def test_wide_characters_have_room_beside_the_bar() -> None:
-    bars = [Column("入" * count, "", {"no_mask": 1}) for count in (8, 9)]
-    chart = bar_chart("By device", bars, NO_MASK)
+@pytest.mark.parametrize(
+    ("name", "shown"),
+    [
+        ("入" * 23, "入" * 23),
+        ("入" * 24, f"{'入' * 11}…{'入' * 11}"),
+        ("a" * 64, f"{'a' * 22}…{'a' * 22}"),
+        (display_name("door12", "w" * 64), f"\u2068{'w' * 14}…{'w' * 8}\u2069 (door12)"),
+        (display_name("d" * 32, "w" * 64), f"\u2068{'w' * 14}…\u2069{'d' * 21})"),
+    ],
+)
+def test_long_name_keeps_its_end(name: str, shown: str) -> None:
+    chart = bar_chart("By device", [Column(name, "", {"no_mask": 1})], NO_MASK)
     texts = [text.text for text in ElementTree.fromstring(str(chart)).iter("text")]
-    assert texts[::2] == ["入" * 8, "入" * 7 + "…"]
+    assert texts == [shown, "1"]
 
 
 def test_line_chart_describes_its_values() -> None:
@@ -92,6 +104,15 @@ def test_only_limits_near_the_line_are_drawn() -> None:
     assert [name for name in classes if name != "grid"] == ["limit warn"]
 
 
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [(0.0, "0"), (0.25, "0.25"), (999.0, "999"), (1000.0, "1k"), (1240.0, "1.2k"), (9960.0, "10k"),
+     (12_345.0, "12k"), (999_600.0, "1M"), (2.5e6, "2.5M"), (-1500.0, "-1.5k")],
+)  # fmt: skip
+def test_short_number_has_few_letters(value: float, text: str) -> None:
+    assert short_number(value) == text
+
+
 @given(st.integers(0, 10_000))
 def test_axis_of_counts_has_whole_numbers(count: int) -> None:
     for chart in (
@@ -99,7 +120,7 @@ def test_axis_of_counts_has_whole_numbers(count: int) -> None:
         line_chart("Waiting", [(0.0, count)], 0.0, 600.0, [], are_counts=True),
     ):
         ticks = ElementTree.fromstring(str(chart)).iter("text")
-        assert all((tick.text or "").replace(",", "").isdigit() for tick in ticks)
+        assert all(re.fullmatch(r"\d+k?", tick.text or "") for tick in ticks)
 
 
 def test_names_are_escaped() -> None:
@@ -116,10 +137,15 @@ def test_names_are_escaped() -> None:
 def test_line_is_interrupted_at_missing_values(measured: list[float | None]) -> None:
     points = [(60.0 * n, value) for n, value in enumerate(measured)]
     tree = ElementTree.fromstring(str(line_chart("t", points, 0.0, 1800.0, [])))
-    drawn = [path.attrib["d"] for path in tree.iter("path")]
-    is_known = [value is not None for value in measured]
-    starts = sum(now and not before for before, now in pairwise([False, *is_known]))
-    assert sum(d.count("M") for d in drawn) == starts
+    lines = [path.attrib["d"] for path in tree.iter("path")]
+    runs = [
+        len(list(run))
+        for is_known, run in groupby(measured, lambda value: value is not None)
+        if is_known
+    ]
+    assert [d.count("M") + d.count("L") for d in lines] == [run for run in runs if run > 1]
+    # One measurement between two gaps is a point that can be seen.
+    assert len(list(tree.iter("circle"))) == runs.count(1)
 
 
 @given(st.integers(1, 400))

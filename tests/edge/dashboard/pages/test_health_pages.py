@@ -90,7 +90,8 @@ def test_figures_of_a_silent_device_are_shown_as_old(
     clock.advance(7500.0)
     publish(context, "door1", "offline")
     page = call_app(app, "GET", path).text
-    assert f"Figures as of {format_time(reported_s, time_zone(None))}, 2 h 5 min ago:" in page
+    at = format_time(reported_s, time_zone(None))
+    assert f"Figures as of <time>{at}</time>, 2 h 5 min ago:" in page
     assert page.count('<div class="stale">') == 9  # all figures but the lost events
     assert "✖ critical" not in page
     publish(context, "door1", "online")

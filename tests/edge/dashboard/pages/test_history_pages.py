@@ -171,6 +171,13 @@ def test_first_page_shows_when_alerts_happen(app: ASGIApp, context: PageContext)
     assert "This week and the last" not in older
 
 
+@pytest.mark.parametrize("query", ["span=dates", "span=dates&from=2026-13-01&to="])
+def test_page_says_that_a_date_is_missing(app: ASGIApp, query: str) -> None:
+    notice = "enter at least one date. The page shows: Last 7 days."
+    assert notice in call_app(app, "GET", "/history", query=query).text
+    assert notice not in call_app(app, "GET", "/history", query=f"{query}&from=2026-03-01").text
+
+
 def test_running_alert_is_ongoing_on_page(app: ASGIApp, context: PageContext) -> None:
     now_s = time.time()
     for device, status in (("door1", "online"), ("door2", "offline")):

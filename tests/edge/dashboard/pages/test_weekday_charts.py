@@ -88,7 +88,7 @@ def test_week_chart_shows_and_describes_its_values() -> None:
         assert 0.0 <= y <= HEIGHT - h
     texts = [text.text for text in tree.iter("text")]
     assert texts[:6] == ["1", "3", "Mon", "2", "0", "Tue"]
-    assert "4,000" in texts
+    assert "4k" in texts
 
 
 @pytest.mark.parametrize(
