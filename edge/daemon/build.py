@@ -209,4 +209,6 @@ def build_health_reporter(
             messaging.delivery.run_maintenance()
         snapshots.delete_expired()
 
-    return HealthReporter(messaging.sink, health.body, settings.mqtt.health_interval_s, maintain)
+    return HealthReporter(
+        messaging.sink, health.body, settings.mqtt.health_interval_s, maintain, health.camera_state
+    )

@@ -65,6 +65,10 @@ class HealthReport:
         self._delivery = delivery
         self._outputs = outputs
 
+    def camera_state(self) -> str:
+        """Return the state of the camera, as the body contains it."""
+        return self._frames.feed.status().state
+
     def body(self) -> dict[str, Any]:
         """Return what is published as `health`."""
         warnings: list[str] = []

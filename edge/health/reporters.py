@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import hashlib
 import logging
+import math
 import platform
 import threading
+import time
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -23,6 +25,8 @@ log = logging.getLogger(__name__)
 
 #: Longest wait for the health thread to end. It may hang on a disk that does not respond.
 STOP_TIMEOUT_S = 0.5
+#: How often the condition is read whose change is published at once.
+CHECK_EVERY_S = 1.0
 NO_COUNTS: Mapping[str, Any] = {}
 
 
@@ -62,7 +66,9 @@ class StateReporter:
 class HealthReporter:
     """Runs the periodic maintenance and publishes `health`, in its own thread and context.
 
-    Leaving the context waits for at most `STOP_TIMEOUT_S`.
+    It does so at regular intervals, and when a condition changes, such as that of the camera: who
+    subscribes must not take a camera that has just failed for one that works. Leaving the context
+    waits for at most `STOP_TIMEOUT_S`.
     """
 
     def __init__(
@@ -71,12 +77,17 @@ class HealthReporter:
         body: Callable[[], dict[str, Any]],
         interval_s: float,
         maintain: Callable[[], None] = lambda: None,
+        condition: Callable[[], object] = lambda: None,
     ) -> None:
-        """`body` returns the present figures; `maintain` is called before each report."""
+        """`body` returns the present figures; `maintain` is called before each report.
+
+        `condition` is called every `CHECK_EVERY_S`; a different result has a report published.
+        """
         self._sink = sink
         self._body = body
         self._interval_s = interval_s
         self._maintain = maintain
+        self._condition = condition
         self._stopped = threading.Event()
         self._thread = threading.Thread(target=self._run, name="health", daemon=True)
 
@@ -93,8 +104,14 @@ class HealthReporter:
         self._stopped.set()
 
     def _run(self) -> None:
-        while not self._stopped.wait(self._interval_s):
+        last: object = None
+        due_s = -math.inf  # the first report comes at once
+        while not self._stopped.wait(min(CHECK_EVERY_S, self._interval_s)):
             try:
+                condition = self._condition()
+                if condition == last and time.monotonic() < due_s:
+                    continue
+                last, due_s = condition, time.monotonic() + self._interval_s
                 self._maintain()
                 self._sink.retain("health", self._body(), qos=0)
             except Exception:  # a failure of the report must not end the daemon

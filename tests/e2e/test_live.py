@@ -70,7 +70,7 @@ def test_absent_camera_is_reported_and_delays_no_event(
     port = free_port()
     config.write_text(
         f"[camera]\nsource = 'http://me:secret@127.0.0.1:{port}/stream.mjpg'\nreopen_for_s = 3.0\n"
-        f"[mqtt]\nhost = '127.0.0.1'\nport = {mosquitto.port}\nhealth_interval_s = 0.2\n"
+        f"[mqtt]\nhost = '127.0.0.1'\nport = {mosquitto.port}\nhealth_interval_s = 3600.0\n"
     )
     daemon = start_mask_patrol(tmp_path, "run", "--config", config)
     subscriber.wait_for(lambda: bool(subscriber.bodies("events")), "the alerts of the previous run")

@@ -111,7 +111,11 @@ def _answer(stream: TextIO, text: str) -> None:
 
 def _collected(rule: NotifyRule) -> CollectedRule:
     return CollectedRule(
-        rule.name, 60.0 * rule.cooldown_min, 60.0 * rule.digest_min, 60.0 * rule.max_age_min
+        rule.name,
+        60.0 * rule.cooldown_min,
+        60.0 * rule.digest_min,
+        60.0 * rule.max_age_min,
+        rule.hours,
     )
 
 

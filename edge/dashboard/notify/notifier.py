@@ -23,6 +23,9 @@ from edge.dashboard.notify.rule_matching import matches_alert, matches_fault
 
 log = logging.getLogger(__name__)
 
+#: How long a fault may wait for the hours of a rule, which come every week.
+MAX_WAIT_FOR_HOURS_S = 8 * 86_400.0
+
 
 class Notifier:
     """Adds reasons to the queue for the rules of the configuration."""
@@ -149,13 +152,13 @@ class Notifier:
                 change.device,
                 now_s,
                 rule.min_duration_s,
-                60.0 * rule.max_age_min,
+                60.0 * rule.max_age_min + MAX_WAIT_FOR_HOURS_S,
                 title=change.title,
                 detail=change.detail,
                 total=change.total,
             )
             for rule in self._rules
-            if matches_fault(rule, change.topic, change.device, now_s)
+            if matches_fault(rule, change.topic, change.device)
         ]
 
 

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import time
 from collections import Counter
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 import sqlalchemy as sa
 
+from edge.config.hours import Hours
 from edge.dashboard.history.database import database_time_s, upsert
 from edge.dashboard.history.tables import notification_cooldowns, notifications
 from edge.dashboard.notify.message_text import label_text
 from edge.dashboard.notify.notification_queue import MAX_DELAY_S, is_past
+from edge.dashboard.notify.rule_matching import is_within
 
 #: The key of PostgreSQL's advisory lock; no other program is likely to use it.
 QUEUE_LOCK = int.from_bytes(b"maskqueu", "big")
@@ -28,14 +31,17 @@ class CollectedRule:
     cooldown_s: float = 0.0
     digest_s: float = 0.0
     lasts_s: float = 3600.0
+    #: Faults wait for these hours; the time of an alert is compared with them when it is added.
+    hours: Hours = field(default_factory=Hours)
 
 
 class ReasonCollector:
     """Collects reasons; methods raise sqlalchemy.exc.SQLAlchemyError."""
 
-    def __init__(self, engine: sa.Engine) -> None:
-        """Use the tables of an open database."""
+    def __init__(self, engine: sa.Engine, clock: Callable[[], float] = time.time) -> None:
+        """Use the tables of an open database; `clock` gives seconds since the epoch."""
         self._engine = engine
+        self._clock = clock
         self._now_s = database_time_s(engine)
 
     def collect(self, rule: CollectedRule, targets: Sequence[str]) -> bool:
@@ -76,7 +82,11 @@ class ReasonCollector:
     def _due_now(self, rule: CollectedRule) -> tuple[sa.ColumnElement[bool], ...]:
         """Conditions for due reasons that no digest collects."""
         of_rule = self._due(rule)
-        return (*of_rule, notifications.c.topic != "alert") if rule.digest_s else of_rule
+        if rule.digest_s:
+            of_rule = (*of_rule, notifications.c.topic != "alert")
+        if not is_within(rule.hours, self._clock()):
+            of_rule = (*of_rule, notifications.c.topic == "alert")
+        return of_rule
 
     def _due_in_digest(self, rule: CollectedRule) -> tuple[sa.ColumnElement[bool], ...]:
         """Conditions for alerts that have waited for the whole period of the digest."""
@@ -94,14 +104,21 @@ class ReasonCollector:
         )
 
     def _take(self, db: sa.Connection, rule: CollectedRule) -> list[dict[str, Any]]:
-        """Delete due reasons that no digest collects, and return them, the oldest first."""
+        """Delete due reasons that no digest collects, and return them, the oldest first.
+
+        The age limit of a fault begins now.
+        """
         numbers = (
             sa.select(notifications.c.number)
             .where(*self._due_now(rule))
             .order_by(notifications.c.due_s, notifications.c.number)
             .limit(MAX_TAKEN)
         )
-        return self._delete(db, notifications.c.number.in_(numbers))
+        now_s: float = db.scalar(sa.select(self._now_s)) or 0.0
+        return [
+            row if row["topic"] == "alert" else {**row, "expires_s": now_s + rule.lasts_s}
+            for row in self._delete(db, notifications.c.number.in_(numbers))
+        ]
 
     def _take_digests(self, db: sa.Connection, rule: CollectedRule) -> list[dict[str, Any]]:
         """Delete the alerts of each device whose digest is complete; return a row for each."""

@@ -9,8 +9,10 @@ import pytest
 from edge.classification.classifier import Classifier, load_classifier
 from edge.common.clock import UtcClock
 from edge.config.settings import Settings, change
+from edge.health import reporters
 from edge.health.reporters import HealthReporter, InfoReporter, StateReporter, info_body
 from tests.support.models.unsure_models import write_model
+from tests.support.waiting import wait_until
 
 
 class RecordingSink:
@@ -77,6 +79,22 @@ def test_health_follows_the_maintenance() -> None:
     with HealthReporter(sink, lambda: {"maintained": len(done)}, 0.02, lambda: done.append(1)):
         assert sink.two.wait(10.0)
     assert sink.retained[:2] == [("health", {"maintained": 1}, 0), ("health", {"maintained": 2}, 0)]
+
+
+def test_health_is_published_when_the_condition_changes(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(reporters, "CHECK_EVERY_S", 0.01)
+    sink, state, checks = RecordingSink(), ["ok"], []
+
+    def condition() -> str:
+        checks.append(state[0])
+        return state[0]
+
+    with HealthReporter(sink, lambda: {"camera": state[0]}, 3600.0, condition=condition):
+        wait_until(lambda: len(checks) >= 3, "some checks")
+        assert len(sink.retained) == 1  # the first report does not wait for a change
+        for number, state[0] in enumerate(("stalled", "ok"), start=2):
+            wait_until(lambda number=number: len(sink.retained) == number, "a report")
+    assert [body["camera"] for _, body, _ in sink.retained] == ["ok", "stalled", "ok"]
 
 
 def test_failed_report_is_not_the_last(caplog: pytest.LogCaptureFixture) -> None:

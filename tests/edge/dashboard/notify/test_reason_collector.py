@@ -1,12 +1,16 @@
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
+from datetime import datetime
 from typing import Any
 
 import pytest
 import sqlalchemy as sa
 
+from edge.config.hours import Hours
 from edge.dashboard.notify.message_text import render
+from edge.dashboard.notify.notification_queue import NotificationQueue
 from edge.dashboard.notify.reason_collector import CollectedRule, ReasonCollector
 
 
@@ -102,6 +106,30 @@ def test_events_do_not_wait_for_an_incomplete_digest(
     assert collect(digest_s=600.0) == []
     assert statements
     assert all(text.startswith("SELECT") and "advisory" not in text for text in statements)
+
+
+def test_fault_waits_for_the_hours_of_its_rule(
+    engine: sa.Engine,
+    add: Callable[..., None],
+    rows: Callable[[], Any],
+    pass_time: Callable[[float], None],
+) -> None:
+    hour = 3
+    collector = ReasonCollector(engine, lambda: datetime(2026, 7, 1, hour).timestamp())
+    rule = CollectedRule("guard", lasts_s=600.0, hours=Hours(start="08:00", end="18:00"))
+    add([1, 2], topic="device_offline", lasts_s=8 * 86_400.0)
+    add([3])  # an alert from within the hours, which was delayed
+    collector.collect(rule, ["1"])
+    assert [row.key for row in rows() if row.state == "queued"] == ["alert:3"]
+    with engine.begin() as db:  # one device is back before the hours begin
+        NotificationQueue(engine).withdraw(db, ["guard"], ["device_offline:2"])
+    hour = 8
+    pass_time(5 * 3600.0)
+    collector.collect(rule, ["1"])
+    (row,) = (row for row in rows() if row.topic == "device_offline")
+    assert (row.key, row.state) == ("device_offline:1", "queued")
+    # The age limit begins only now: the message is not given up because of the night.
+    assert row.expires_s - time.time() == pytest.approx(600.0, abs=60.0)
 
 
 def test_many_reasons_are_taken_in_parts(

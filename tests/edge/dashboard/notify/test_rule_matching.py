@@ -38,8 +38,8 @@ def matches(
 def test_rule_without_conditions_matches_alerts_only() -> None:
     assert matches()
     assert not matches(about=("device_offline",))
-    assert not matches_fault(NotifyRule(name="guard"), "device_offline", "door1", 0.0)
-    assert matches_fault(NotifyRule(name="a", about=("events_lost",)), "events_lost", "d", 0.0)
+    assert not matches_fault(NotifyRule(name="guard"), "device_offline", "door1")
+    assert matches_fault(NotifyRule(name="a", about=("events_lost",)), "events_lost", "d")
 
 
 def test_doors_are_names_or_patterns() -> None:
