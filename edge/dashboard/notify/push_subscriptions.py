@@ -36,7 +36,7 @@ class BrowserSubscription(msgspec.Struct, frozen=True):
     def __post_init__(self) -> None:
         """Raise ValueError if the address of the push service or a key cannot be right."""
         parts = urlsplit(self.endpoint)
-        host = parts.hostname or ""
+        host = (parts.hostname or "").rstrip(".")
         is_name = "." in host and ":" not in host and not host.rpartition(".")[2].isdigit()
         if parts.scheme != "https" or not is_name or "@" in parts.netloc:
             raise ValueError("the address of the push service must begin with https://")

@@ -111,6 +111,8 @@ def test_key_is_private_and_kept(tmp_path: Path) -> None:
         {"endpoint": "http://push.example.org/1"},
         {"endpoint": "https://127.0.0.1/1"},
         {"endpoint": "https://[::1]/1"},
+        {"endpoint": "https://localhost./1"},
+        {"endpoint": "https://127.0.0.1./1"},
         {"endpoint": "https://localhost/1"},
         {"endpoint": "https://user@push.example.org/1"},
         {"endpoint": "https://push.example.org/" + "x" * 1000},
