@@ -19,7 +19,7 @@ from edge.dashboard.history.database import open_database
 from edge.dashboard.history.store import HistoryStore
 from edge.dashboard.pages.display_times import ZONE_COOKIE, format_duration, format_time
 from tests.support.dashboard.dashboards import Dashboard, Device, open_live_page
-from tests.support.dashboard.events import encoded, message
+from tests.support.dashboard.events import encoded, message, start
 from tests.support.mqtt.brokers import Mosquitto
 from tests.support.waiting import wait_until
 
@@ -335,8 +335,9 @@ def test_every_page_has_the_times_of_the_browser(
 def test_columns_differ_by_a_hatch(page: Any, dashboard: Dashboard, device: Device) -> None:
     device.start_alert()
     device.start_alert(label="incorrect_mask")
+    device.publish("maskpatrol/door2/events", encoded(start("door2", 1, time.time())))
     open_live_page(page, dashboard.address)
-    page.wait_for_function("() => document.querySelectorAll('#alerts li').length === 2")
+    page.wait_for_function("() => document.querySelectorAll('#alerts li').length === 3")
     page.goto(f"{dashboard.address}/history")
     rectangles = page.evaluate(
         """['.incorrect_mask', '[fill="url(#hatch)"]', '.no_mask'].map((kind) => {

@@ -35,6 +35,17 @@ def connect_reason(broker: Broker) -> int:
     return _answer(broker, prepare)
 
 
+def is_accepted(broker: Broker) -> bool:
+    """Return whether the broker accepts a client.
+
+    While it reads its files again, it may close a connection that is just being made.
+    """
+    try:
+        return connect_reason(broker) == 0
+    except ConnectionError:
+        return False
+
+
 def publish_reason(broker: Broker, topic: str, payload: bytes = b"x") -> int:
     """Publish a message to `topic` and return the reason code of the broker's PUBACK."""
 

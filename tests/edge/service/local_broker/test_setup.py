@@ -28,6 +28,7 @@ from tests.support.mqtt.answers import (
     DENIED,
     client_of,
     connect_reason,
+    is_accepted,
     publish_reason,
 )
 from tests.support.mqtt.brokers import Subscriber
@@ -55,7 +56,7 @@ def test_each_door_delivers_below_its_own_name_alone(running: LocalBroker, tmp_p
     door1 = running.own(running.places.daemon_credentials)
     reader = Subscriber(running.own(running.places.dashboard_credentials), "maskpatrol/+/events")
     door2 = running.add("door2", "of door 2")
-    wait_until(lambda: connect_reason(door2) == 0, "the new account")
+    wait_until(lambda: is_accepted(door2), "the new account")
     for broker in (door1, door2):
         outbox = Outbox(tmp_path / f"{broker.username}.sqlite3", 10)
         outbox.put({**START, "device": broker.username})
@@ -79,7 +80,7 @@ def test_each_door_delivers_below_its_own_name_alone(running: LocalBroker, tmp_p
 def test_will_in_the_name_of_another_door_is_not_published(running: LocalBroker) -> None:
     reader = Subscriber(running.own(running.places.dashboard_credentials), "maskpatrol/+/status")
     door2 = running.add("door2", "of door 2")
-    wait_until(lambda: connect_reason(door2) == 0, "the new account")
+    wait_until(lambda: is_accepted(door2), "the new account")
     for name in ("door1", "door2"):  # the will of door2 itself shows that the broker is done
         client = client_of(door2, "rogue")
         client.will_set(f"maskpatrol/{name}/status", "offline", qos=1)
@@ -106,7 +107,7 @@ def test_client_without_an_account_is_refused(running: LocalBroker) -> None:
 @pytest.mark.slow
 def test_removed_account_loses_its_connection(running: LocalBroker) -> None:
     door2 = running.add("door2", "of door 2")
-    wait_until(lambda: connect_reason(door2) == 0, "the new account")
+    wait_until(lambda: is_accepted(door2), "the new account")
     lost: list[int] = []
     client = client_of(door2, "door2")
     client.on_disconnect = lambda *_: lost.append(1)
@@ -159,7 +160,7 @@ def test_devices_with_special_names_can_announce_themselves(running: LocalBroker
         ("a-b", "mask-patrol-a-b"),
     ):
         door = running.add(name, "one")
-        wait_until(lambda door=door: connect_reason(door) == 0, "the new account")
+        wait_until(lambda door=door: is_accepted(door), "the new account")
         assert publish_reason(door, f"homeassistant/device/{topic}/config") < DENIED
         assert publish_reason(door, "homeassistant/device/mask-patrol-x/config") == DENIED
 
