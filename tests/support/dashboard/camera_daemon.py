@@ -10,6 +10,7 @@ from pathlib import Path
 
 import cv2
 
+from tests.support.camera.mjpeg_server import MjpegCamera
 from tests.support.cli_process import command, environment
 from tests.support.footage.pictures import frames_without_mask
 from tests.support.ports import free_port
@@ -40,11 +41,14 @@ def start_daemon(folder: Path, config: Path) -> subprocess.Popen[str]:
 def camera_with_snapshot() -> Iterator[Path]:
     """Run a daemon without a broker; yield its preview socket once it has stored a snapshot."""
     # The path of a UNIX socket must be short.
-    with tempfile.TemporaryDirectory(prefix="mp-") as temporary:
+    with (
+        tempfile.TemporaryDirectory(prefix="mp-") as temporary,
+        MjpegCamera(frames_without_mask()) as camera,
+    ):
         folder = Path(temporary)
         config = folder / "door.toml"
         config.write_text(
-            f'device = "demo-door"\n[camera]\nsource = "{write_standing_clip(folder)}"\n'
+            f'device = "demo-door"\n[camera]\nsource = "{camera.url}"\n'
             f'preview = true\npreview_socket = "{folder}/eye"\n[snapshot]\nenabled = true\n'
             f'[mqtt]\nhost = "127.0.0.1"\nport = {free_port()}\n'
         )
