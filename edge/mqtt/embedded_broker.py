@@ -29,6 +29,8 @@ from edge.mqtt.broker import DEFAULT_PORT
 LOOPBACK = "127.0.0.1"
 START_TIMEOUT_S = 20.0
 STOP_TIMEOUT_S = 3.0
+#: How many other ports are tried if the chosen one is taken before the process uses it.
+MAX_OTHER_PORTS = 3
 
 
 class EmbeddedBroker:
@@ -47,6 +49,7 @@ class EmbeddedBroker:
             )
         self.host = LOOPBACK
         self.port = _free_port(port)
+        self._is_port_given = port is not None
 
     @property
     def settings(self) -> dict[str, Any]:
@@ -54,8 +57,21 @@ class EmbeddedBroker:
         return {"host": self.host, "port": self.port, "version": "3.1.1"}
 
     def __enter__(self) -> EmbeddedBroker:
+        failure = self._start()
+        for _ in range(MAX_OTHER_PORTS):
+            # Another program, such as a second daemon, may have taken the port in the meantime.
+            if self._is_port_given or f"[Errno {errno.EADDRINUSE}]" not in failure:
+                break
+            self.port = _free_port(None)
+            failure = self._start()
+        if failure:
+            raise UserError(f"the embedded broker failed on {self.host}:{self.port}: {failure}")
+        return self
+
+    def _start(self) -> str:
+        """Start the process; return why it failed, or an empty text once it accepts clients."""
         # A file instead of a pipe: a pipe that is not read would fill up and block the broker.
-        self._stderr = tempfile.TemporaryFile()
+        self._stderr = tempfile.TemporaryFile()  # noqa: SIM115 - in use as long as the process
         # The process runs in its own session, so that Ctrl-C is sent only to us and we stop it
         # last. Its standard input is a pipe that closes when this process ends for any reason.
         self._process = subprocess.Popen(
@@ -67,13 +83,12 @@ class EmbeddedBroker:
             stderr=self._stderr,
             start_new_session=True,
         )
-        if not self._wait_until_ready():
-            self.__exit__()
-            self._stderr.seek(0)
-            output = self._stderr.read().decode(errors="replace").strip()
-            reason = output.splitlines()[-1] if output else "it did not start in time"
-            raise UserError(f"the embedded broker failed on {self.host}:{self.port}: {reason}")
-        return self
+        if self._wait_until_ready():
+            return ""
+        self.__exit__()
+        self._stderr.seek(0)
+        output = self._stderr.read().decode(errors="replace").strip()
+        return output.splitlines()[-1] if output else "it did not start in time"
 
     def __exit__(self, *_: object) -> None:
         with contextlib.suppress(OSError):

@@ -46,6 +46,15 @@ def test_port_in_use_is_reported_or_avoided() -> None:
         assert first.port != second.port
 
 
+def test_port_that_is_taken_after_it_was_chosen_is_avoided() -> None:
+    first, second = EmbeddedBroker(), EmbeddedBroker()
+    second.port = first.port  # as two daemons that start at the same time
+    with first, second:
+        assert accepts(first.port)
+        assert accepts(second.port)
+        assert first.port != second.port
+
+
 def test_ends_when_its_owner_is_killed() -> None:
     port = free_port()
     owner = subprocess.Popen([sys.executable, "-c", OWNER, str(port)], stdout=subprocess.PIPE)
