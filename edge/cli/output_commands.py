@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import signal
 import sys
 from collections.abc import Callable
 
@@ -64,6 +65,9 @@ def _test(options: argparse.Namespace) -> int:
     if output is None:
         names = ", ".join(each.name for each in outputs) or "none"
         raise UsageError(f"there is no output {options.name}; the settings have: {names}")
+    # As Ctrl-C: the pin is switched off, and the program is ended.
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, signal.default_int_handler)
     sys.stdout.write(f"{try_out(output, TEST_S)}\n")
     return 0
 

@@ -45,17 +45,22 @@ class Door:
             f"{outputs}"
         )
 
-    @contextmanager
-    def running(self) -> Iterator[subprocess.Popen[str]]:
-        process = subprocess.Popen(
+    def start(self, *arguments: str | Path) -> subprocess.Popen[str]:
+        """Start a command of mask-patrol with this configuration and mock pins."""
+        return subprocess.Popen(
             [
                 sys.executable, "-m", "tests.support.mock_pins", self.folder,
-                "run", "--config", self.config, "--events", self.folder / "events.jsonl",
-                "--log-level", "warning",
+                *arguments, "--config", self.config,
             ],
             env={**environment(self.folder), "RUNTIME_DIRECTORY": str(self.folder)},
             stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
         )  # fmt: skip
+
+    @contextmanager
+    def running(self) -> Iterator[subprocess.Popen[str]]:
+        process = self.start(
+            "run", "--events", self.folder / "events.jsonl", "--log-level", "warning"
+        )
         try:
             yield process
         finally:
@@ -173,12 +178,18 @@ def test_pins_of_a_killed_daemon_are_switched_off_by_the_command(door: Door) -> 
         process.send_signal(signal.SIGKILL)
         process.communicate()
     assert door.newest(LIGHT) == door.wait_for(LIGHT, 1)
-    result = subprocess.run(
-        [
-            sys.executable, "-m", "tests.support.mock_pins", door.folder,
-            "outputs", "off", "--config", door.config,
-        ],
-        env=environment(door.folder), capture_output=True, text=True, check=False,
-    )  # fmt: skip
-    assert (result.returncode, result.stdout) == (0, "light: GPIO17 is off\n"), result.stderr
+    command = door.start("outputs", "off")
+    text, errors = command.communicate(timeout=30.0)
+    assert (command.returncode, text) == (0, "light: GPIO17 is off\n"), errors
+    door.wait_for(LIGHT, 0, "input")
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
+def test_pin_is_switched_off_when_the_trial_is_ended(door: Door, number: signal.Signals) -> None:
+    door.write_config(output("light", pin=LIGHT))
+    trial = door.start("outputs", "test", "light")
+    door.wait_for(LIGHT, 1)
+    trial.send_signal(number)
+    assert trial.communicate(timeout=30.0) == ("", "")
+    assert trial.returncode == 130
     door.wait_for(LIGHT, 0, "input")

@@ -21,7 +21,7 @@ from edge.dashboard.notify.delivery_protocol import DeliveryConfiguration
 from edge.dashboard.notify.delivery_status import DeliveryStatus
 from edge.dashboard.notify.notification_queue import NotificationQueue
 from edge.dashboard.notify.notifier import Notifier
-from edge.dashboard.notify.push_subscriptions import PushSubscriptions
+from edge.dashboard.notify.push_subscriptions import PushSubscriptions, target_of
 from edge.dashboard.notify.receiver_addresses import find_addresses
 
 #: How long a test message is tried to be handed over.
@@ -87,6 +87,19 @@ class Notifications:
         if self._delivery is not None:
             self._delivery.wake(is_test=True)
         return key
+
+    def remove_browser(self, number: int) -> None:
+        """Delete a subscription, and give up what is queued for it.
+
+        Raises sqlalchemy.exc.SQLAlchemyError.
+        """
+        self.subscriptions.remove(number)
+        self._queue.fail_target(target_of(number), "the browser was removed")
+
+    def remove_endpoint(self, endpoint: str) -> None:
+        """Do the same for the subscription with this address, if it exists."""
+        if (number := self.subscriptions.number_of(endpoint)) is not None:
+            self.remove_browser(number)
 
     def _wake(self) -> None:
         if self._delivery is not None:

@@ -65,7 +65,12 @@ class Subscription:
     @property
     def target(self) -> str:
         """The name of this receiver in the queue."""
-        return f"push-{self.number}"
+        return target_of(self.number)
+
+
+def target_of(number: int) -> str:
+    """Return the name in the queue of the browser with the subscription `number`."""
+    return f"push-{number}"
 
 
 class PushSubscriptions:
@@ -96,12 +101,11 @@ class PushSubscriptions:
         with self._engine.begin() as db:
             db.execute(sa.delete(push_subscriptions).where(push_subscriptions.c.number == number))
 
-    def remove_endpoint(self, endpoint: str) -> None:
-        """Delete the subscription with this address, if it exists."""
-        with self._engine.begin() as db:
-            db.execute(
-                sa.delete(push_subscriptions).where(push_subscriptions.c.endpoint == endpoint)
-            )
+    def number_of(self, endpoint: str) -> int | None:
+        """Return the number of the subscription with this address; None if there is none."""
+        query = sa.select(push_subscriptions.c.number)
+        with self._engine.connect() as db:
+            return db.scalar(query.where(push_subscriptions.c.endpoint == endpoint))
 
     def list_all(self) -> list[Subscription]:
         """Return all subscriptions, the oldest first."""

@@ -59,14 +59,14 @@ async def unsubscribe(request: Request) -> Response:
     if ended is None:
         return JSONResponse({"error": "the request does not contain a subscription"}, 422)
     found = page_context(request).notifications
-    await run_in_threadpool(found.subscriptions.remove_endpoint, ended.endpoint)
+    await run_in_threadpool(found.remove_endpoint, ended.endpoint)
     return JSONResponse({"subscribed": ""})
 
 
 async def remove(request: Request) -> Response:
     """Delete a subscription that the page lists, such as that of a lost telephone."""
     found = page_context(request).notifications
-    await run_in_threadpool(found.subscriptions.remove, request.path_params["number"])
+    await run_in_threadpool(found.remove_browser, request.path_params["number"])
     return RedirectResponse("/notifications#browsers", 303)
 
 

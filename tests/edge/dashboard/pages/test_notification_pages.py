@@ -13,6 +13,7 @@ from starlette.types import ASGIApp
 from edge.config.hours import Hours
 from edge.config.notify_rule import NotifyRule
 from edge.dashboard.history.database import open_database
+from edge.dashboard.history.tables import notifications
 from edge.dashboard.notify.notification_queue import NotificationQueue, Outcome, Reason
 from edge.dashboard.notify.notifications import Notifications
 from edge.dashboard.notify.reason_collector import CollectedRule, ReasonCollector
@@ -88,6 +89,25 @@ def test_test_message_is_queued_for_each_receiver(
     assert call_app(app, "POST", "/notifications/none/test").status == 404
     foreign = {"origin": "http://other.example"}
     assert call_app(app, "POST", "/notifications/guard/test", headers=foreign).status == 403
+
+
+@pytest.mark.parametrize("way", ["by the page", "by itself"])
+def test_messages_to_a_removed_browser_are_given_up(
+    app: ASGIApp, context: PageContext, engine: sa.Engine, way: str
+) -> None:
+    body = json.dumps(PushBrowser("https://push.example/1").subscription).encode()
+    assert call_app(app, "POST", "/notifications/push", body).status == 200
+    (browser,) = context.notifications.subscriptions.list_all()
+    context.notifications.send_test("phones")
+    if way == "by the page":
+        call_app(app, "POST", f"/notifications/push/{browser.number}/remove")
+    else:
+        ended = json.dumps({"endpoint": browser.endpoint}).encode()
+        call_app(app, "POST", "/notifications/push/end", ended)
+    assert context.notifications.subscriptions.list_all() == []
+    with engine.connect() as db:
+        (row,) = db.execute(sa.select(notifications))
+    assert (row.state, row.error) == ("failed", "the browser was removed")
 
 
 def test_browser_subscribes_and_is_removed(
