@@ -350,10 +350,10 @@ digest_of_settings() {
 # Writes the answers, which are in the environment, into the configuration.
 write_answers() {
     if ! env | grep -q '^MASK_PATROL_SETUP_.*=.'; then return 0; fi
-    change_settings "$release/bin/python" -P -m edge.service.first_settings "$config" "$ETC/credentials" ||
-        exit "$?"
+    change_settings "$release/bin/python" -P -m edge.service.first_settings "$config" "$ETC/credentials" \
+        "$DASHBOARD_ETC" || exit "$?"
     # Other programs must not get the passwords. That there is an answer is used below.
-    unset MASK_PATROL_SETUP_PASSWORD
+    unset MASK_PATROL_SETUP_PASSWORD MASK_PATROL_SETUP_DASHBOARD_PASSWORD
     if [ -n "${MASK_PATROL_SETUP_CAMERA-}" ]; then MASK_PATROL_SETUP_CAMERA=written; fi
 }
 

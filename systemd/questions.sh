@@ -35,7 +35,9 @@ TEXT
         say_on_terminal 'or the name or address of yours, as HOST or HOST:PORT'
         answer 'Broker' here
         export MASK_PATROL_SETUP_BROKER="$answer"
-        if [ "$answer" != here ]; then ask_for_login; fi
+        if [ "$answer" != here ]; then
+            ask_for_login 'User name at the broker, if it needs one' MASK_PATROL_SETUP_
+        fi
         ;;
     esac
     case $given in
@@ -55,6 +57,7 @@ TEXT
             case $answer in
             [Yy] | [Yy]es | YES)
                 export MASK_PATROL_SETUP_DASHBOARD=network
+                ask_for_dashboard_login
                 break
                 ;;
             [Nn] | [Nn]o | NO) break ;;
@@ -65,17 +68,27 @@ TEXT
     export MASK_PATROL_SETUP_ASKED=yes
 }
 
+# The dashboard reads only; with the account of this device it could publish events. A broker that asks
+# nobody for a log-in does not ask the dashboard either.
+ask_for_dashboard_login() {
+    if [ -z "${MASK_PATROL_SETUP_USERNAME-}" ]; then return 0; fi
+    say_on_terminal 'The dashboard has an account of its own at the broker, which only reads; Enter leaves it'
+    say_on_terminal 'for later, and the dashboard without alerts until then'
+    ask_for_login 'User name of the dashboard' MASK_PATROL_SETUP_DASHBOARD_
+}
+
+# ask_for_login QUESTION PREFIX: asks for a user name and its password, and exports them.
 ask_for_login() {
-    answer 'User name at the broker, if it needs one' ''
-    export MASK_PATROL_SETUP_USERNAME="$answer"
+    answer "$1" ''
     if [ -z "$answer" ]; then return 0; fi
+    export "$2USERNAME=$answer"
     trap 'stty echo; exit 130' INT
     stty -echo
     answer 'Password' ''
     stty echo
     trap - INT
     say_on_terminal ''
-    export MASK_PATROL_SETUP_PASSWORD="$answer"
+    export "$2PASSWORD=$answer"
 }
 
 # answer QUESTION DEFAULT: asks, and sets `answer`; an empty answer is the default.

@@ -1,7 +1,8 @@
 """The settings that install.sh asks for, or takes as options: camera, broker, name, dashboard.
 
-`install.sh` runs this module with the paths of the configuration and of the credentials, and with
-the answers in its environment, because arguments can be read by every user of the machine.
+`install.sh` runs this module with the paths of the configuration, and of the credentials of the
+daemon and of the dashboard, and with the answers in its environment, because arguments can be read
+by every user of the machine.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ import sys
 import tempfile
 import tomllib
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from pathlib import Path
 
 from edge.camera.private_source import CREDENTIAL_SOURCE
@@ -46,6 +47,8 @@ class FirstSettings:
     name: str = ""
     dashboard: str = ""
     screen: str = field(default="", repr=False)  # contains a token
+    dashboard_username: str = ""
+    dashboard_password: str = field(default="", repr=False)
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str]) -> FirstSettings:
@@ -53,21 +56,26 @@ class FirstSettings:
 
         Raises UsageError if one is not UTF-8 text.
         """
-        names = ("camera", "broker", "username", "password", "name", "dashboard", "screen")
-        answers = {name: environment.get(PREFIX + name.upper(), "").strip() for name in names}
+        answers = {
+            each.name: environment.get(PREFIX + each.name.upper(), "").strip()
+            for each in fields(cls)
+        }
         for name, text in answers.items():
             try:
                 text.encode()
             except UnicodeEncodeError:
-                raise UsageError(f"the {name}: {NOT_UTF8}") from None
+                raise UsageError(f"the {name.replace('_', ' ')}: {NOT_UTF8}") from None
         return cls(**answers)
 
 
-def write_first_settings(wanted: FirstSettings, configuration: Path, credentials: Path) -> None:
-    """Write the answers into the file `configuration`, and secrets into the folder `credentials`.
+def write_first_settings(
+    wanted: FirstSettings, configuration: Path, credentials: Path, dashboard_credentials: Path
+) -> None:
+    """Write the answers into the file `configuration`, and secrets into the other two folders.
 
-    Comments and all other settings stay. Raises UsageError, before anything is written, if an
-    answer is not valid, and UserError if a file cannot be changed.
+    The folder `dashboard_credentials` is made if there is an account for the dashboard. Comments
+    and all other settings stay. Raises UsageError, before anything is written, if an answer is not
+    valid, and UserError if a file cannot be changed.
     """
     values: dict[str, dict[str, str | int | bool]] = {"": {}, "camera": {}, "mqtt": {}}
     if wanted.name:
@@ -88,9 +96,22 @@ def write_first_settings(wanted: FirstSettings, configuration: Path, credentials
         secrets[CREDENTIAL_SOURCE] = camera
     elif camera:  # the address there would replace the one in the configuration
         (credentials / CREDENTIAL_SOURCE).unlink(missing_ok=True)
+    _write_secrets(credentials, secrets)
+    if wanted.dashboard_username:
+        if dashboard_credentials.is_symlink():  # of an earlier installation: the daemon's account
+            dashboard_credentials.unlink()
+        dashboard_credentials.mkdir(0o700, exist_ok=True)
+        account = {
+            CREDENTIAL_USERNAME: wanted.dashboard_username,
+            CREDENTIAL_PASSWORD: wanted.dashboard_password,
+        }
+        _write_secrets(dashboard_credentials, account)
+
+
+def _write_secrets(folder: Path, secrets: Mapping[str, str]) -> None:
     for name, text in secrets.items():
         if text:
-            write_file(credentials / name, f"{text}\n", 0o600)
+            write_file(folder / name, f"{text}\n", 0o600)
 
 
 def usable_camera(text: str) -> str:
@@ -156,10 +177,10 @@ def _write(path: Path, values: Mapping[str, Mapping[str, str | int | bool]]) -> 
 
 def main(arguments: list[str]) -> int:
     """Write the answers in the environment; return the exit code."""
-    configuration, credentials = map(Path, arguments)
+    configuration, credentials, dashboard_credentials = map(Path, arguments)
     try:
         answers = FirstSettings.from_environment(os.environ)
-        write_first_settings(answers, configuration, credentials)
+        write_first_settings(answers, configuration, credentials, dashboard_credentials)
     except (UserError, OSError) as error:
         sys.stderr.write(f"install.sh: {error}\n")
         return error.exit_code if isinstance(error, UserError) else UserError.exit_code

@@ -966,16 +966,21 @@ def test_unusable_option_is_refused(root: Root) -> None:
 def test_first_installation_asks_on_a_terminal(root: Root) -> None:
     answers = {
         "Camera": "/dev/video7", "Broker [here]": "broker.lan", "User name": "door1",
-        "Password": "s3cret", "Name [": "Tür 1", "Dashboard (yes or no) [yes]": "no",
+        "Password": "s3cret", "Name [": "Tür 1", "Dashboard (yes or no) [yes]": "",
+        "User name of the dashboard: ": "desk", "Password: ": "t0p",
     }  # fmt: skip
     output = root.install_at_terminal(answers)
     settings = load_settings(root.config)
     assert (settings.title, settings.camera.source) == ("Tür 1", "/dev/video7")
-    assert (settings.mqtt.host, settings.dashboard.host) == ("broker.lan", "127.0.0.1")
-    folder = root.folder / "etc/mask-patrol/credentials"
-    assert (folder / "mqtt-password").read_text() == "s3cret\n"
-    assert (folder / "mqtt-username").read_text() == "door1\n"
+    assert (settings.mqtt.host, settings.dashboard.host) == ("broker.lan", "0.0.0.0")
+    for folder, account in (
+        ("mask-patrol/credentials", ["door1\n", "s3cret\n"]),
+        ("mask-patrol-dashboard", ["desk\n", "t0p\n"]),
+    ):
+        files = [root.folder / "etc" / folder / f"mqtt-{name}" for name in ("username", "password")]
+        assert [path.read_text() for path in files] == account
     assert "s3cret" not in output
+    assert "t0p" not in output
     assert restarted(root)
     # Options and an existing configuration are not asked for; an empty answer takes the default.
     assert "Nothing to change" in root.install_at_terminal({})

@@ -22,10 +22,15 @@ def config(tmp_path: Path) -> Path:
     return tmp_path / "mask-patrol.toml"
 
 
+def arguments(config: Path) -> list[str]:
+    """Return what install.sh gives the command."""
+    return [str(config), str(config.with_name("credentials")), str(config.with_name("desk"))]
+
+
 def write(config: Path, **answers: str) -> dict[str, str]:
     """Write the answers; return the files with secrets."""
     folder = config.with_name("credentials")
-    write_first_settings(FirstSettings(**answers), config, folder)
+    write_first_settings(FirstSettings(**answers), config, folder, config.with_name("desk"))
     assert all(path.stat().st_mode & 0o777 == 0o600 for path in folder.iterdir())
     return {path.name: path.read_text() for path in folder.iterdir()}
 
@@ -47,6 +52,25 @@ def test_answers_are_written_into_the_example(config: Path) -> None:
     changed = config.stat().st_mtime_ns
     write(config, camera="picamera2", broker="192.0.2.9:8883", name="Tür 1", dashboard="network")
     assert config.stat().st_mtime_ns == changed
+
+
+@pytest.mark.parametrize("was_linked", [False, True])
+def test_dashboard_gets_an_account_of_its_own(config: Path, was_linked: bool) -> None:
+    desk = config.with_name("desk")
+    if was_linked:  # a dashboard of an early version used the account of the daemon
+        desk.symlink_to("credentials")
+    secrets = write(
+        config, broker="192.0.2.9", username="door1", password="s3cret",
+        dashboard="network", dashboard_username="desk", dashboard_password="t0p",
+    )  # fmt: skip
+    assert secrets == {"mqtt-username": "door1\n", "mqtt-password": "s3cret\n"}
+    assert {path.name: path.read_text() for path in desk.iterdir()} == {
+        "mqtt-username": "desk\n", "mqtt-password": "t0p\n",
+    }  # fmt: skip
+    assert [path.lstat().st_mode & 0o777 for path in (desk, *desk.iterdir())] == [
+        0o700, 0o600, 0o600,
+    ]  # fmt: skip
+    assert "t0p" not in config.read_text()
 
 
 def test_link_of_a_screen_is_written(config: Path) -> None:
@@ -100,15 +124,17 @@ def test_command_reports_a_mistake_in_one_line(
     config: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setenv("MASK_PATROL_SETUP_NAME", "two\nlines")
-    assert main([str(config), str(config.parent / "credentials")]) == 2
+    assert main(arguments(config)) == 2
     error = capsys.readouterr().err
     assert (error.startswith("install.sh: "), error.count("\n")) == (True, 1)
     monkeypatch.setenv("MASK_PATROL_SETUP_NAME", " 木のドア ")
-    assert main([str(config), str(config.parent / "credentials")]) == 0
+    assert main(arguments(config)) == 0
     assert load_settings(config).title == "木のドア"
 
 
-@pytest.mark.parametrize("name", ["name", "camera", "broker", "username", "password"])
+@pytest.mark.parametrize(
+    "name", ["name", "camera", "broker", "username", "password", "dashboard_password"]
+)
 def test_answer_in_another_encoding_is_refused_before_anything_is_written(
     config: Path, name: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -116,10 +142,10 @@ def test_answer_in_another_encoding_is_refused_before_anything_is_written(
     typed = os.fsdecode("rtsp://me:s3cr\xe9t@h/".encode("latin-1"))
     monkeypatch.setenv("MASK_PATROL_SETUP_CAMERA", "/dev/video0")
     monkeypatch.setenv(f"MASK_PATROL_SETUP_{name.upper()}", typed)
-    assert main([str(config), str(config.parent / "credentials")]) == 2
+    assert main(arguments(config)) == 2
     assert capsys.readouterr().err == (
-        f"install.sh: the {name}: what was typed is not UTF-8 text: set the encoding of the"
-        " terminal to UTF-8\n"
+        f"install.sh: the {name.replace('_', ' ')}: what was typed is not UTF-8 text: set the"
+        " encoding of the terminal to UTF-8\n"
     )
     assert config.read_text() == before
     assert list((config.parent / "credentials").iterdir()) == []
