@@ -96,7 +96,7 @@ demo: $(VENV)/.dashboard ## Run a broker, the daemon on the demo clip, and the d
 
 test: ## Lint, types and all tests (installs TensorFlow, mosquitto, Chromium, PostgreSQL)
 	@$(MAKE) --no-print-directory -j 3 test-tools lint-with-all compile-tests
-	@$(call split,args,PYTEST_ARGS); $(BIN)/python -m pytest -n 4 --dist loadfile --no-loadscope-reorder "$${args[@]}"
+	@$(call split,args,PYTEST_ARGS); $(BIN)/python -m pytest -n 5 --dist loadfile --no-loadscope-reorder "$${args[@]}"
 
 unit: $(VENV)/.unit ## Lint, types, and the fast tests, without TensorFlow, a browser, or a database server
 	@$(MAKE) --no-print-directory broker-tools
