@@ -85,7 +85,7 @@ class DeviceState:
             self.mark_seen(message.received_s, ticks_s)
         body, problems = message.body, []
         if isinstance(body, Health):
-            self._record_report(message, ticks_s)
+            self._record_report(message, body, ticks_s)
             before = self.health.warnings if self.health else ()
             problems = [warning for warning in body.warnings if warning not in before]
             self.health = body
@@ -162,10 +162,12 @@ class DeviceState:
             "outbox_depth": health.outbox_depth,
         }
 
-    def _record_report(self, message: Message, ticks_s: float) -> None:
+    def _record_report(self, message: Message, body: Health, ticks_s: float) -> None:
         if message.retained:
             return
-        if self.reported_ticks_s is not None:
+        # A change of the camera is reported at once, which says nothing of the usual interval.
+        is_early = self.health is not None and self.health.camera != body.camera
+        if self.reported_ticks_s is not None and not is_early:
             since_s = ticks_s - self.reported_ticks_s
             self._intervals_s.append(min(3600.0, max(1.0, since_s)))
         self.reported_s, self.reported_ticks_s = message.received_s, ticks_s

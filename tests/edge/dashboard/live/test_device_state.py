@@ -72,6 +72,20 @@ def test_long_report_interval_delays_stalled(device: DeviceState) -> None:
     assert device.condition(START_S + 1200 + 2000)[0] == "stalled"
 
 
+def test_report_of_a_changed_camera_does_not_shorten_the_interval(device: DeviceState) -> None:
+    apply(device, "online")
+    at_s = START_S
+    apply(device, Health(camera="starting"), at_s)
+    for camera in ("ok", "stalled", "reopening", "ok"):  # each change is reported at once
+        at_s += 2.0
+        apply(device, Health(camera=camera), at_s)
+    for _ in range(2):
+        at_s += 600.0
+        apply(device, Health(camera="ok"), at_s)
+    assert device.condition(at_s + 1500.0)[0] == "online"
+    assert device.condition(at_s + 2000.0)[0] == "stalled"
+
+
 def test_one_long_silence_does_not_hide_the_next(device: DeviceState) -> None:
     apply(device, "online")
     for at_s in (0.0, 30.0, 60.0, 3660.0):
