@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import re
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -77,6 +79,26 @@ def test_page_shows_rules_and_deliveries(app: ASGIApp, engine: sa.Engine) -> Non
     assert "2 to be delivered" in page
     assert page.count("<img") == 1  # that of the header
     assert "the process that delivers them is not running" in page
+
+
+@pytest.mark.parametrize(
+    ("age_s", "details"),
+    [(0.0, "—"), (3600.0, r" Delivered at <time>[^<]+</time>\.")],
+)
+def test_details_say_that_a_message_was_late(
+    app: ASGIApp, engine: sa.Engine, age_s: float, details: str
+) -> None:
+    queue = NotificationQueue(engine)
+    at_s = time.time() - age_s
+    reason = Reason("guard", "device_offline:1", "device_offline", "door1", at_s, 0.0, 900.0)
+    with engine.begin() as db:
+        queue.add(db, [reason])
+    ReasonCollector(engine).collect(CollectedRule("guard"), ["1"])
+    sent = queue.exchange(None, ("guard", "1"))
+    assert sent is not None
+    queue.exchange(Outcome(sent.number), None)
+    page = call_app(app, "GET", "/notifications").text
+    assert re.search(f'<td data-label="Details" class="note">{details}</td>', page)
 
 
 def test_test_message_is_queued_for_each_receiver(
