@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import logging
 import math
@@ -105,13 +106,16 @@ class HealthReporter:
 
     def _run(self) -> None:
         last: object = None
+        condition: object = None
         due_s = -math.inf  # the first report comes at once
         while not self._stopped.wait(min(CHECK_EVERY_S, self._interval_s)):
-            try:
+            # If the condition cannot be read, it counts as unchanged: the reports must continue.
+            with contextlib.suppress(Exception):
                 condition = self._condition()
-                if condition == last and time.monotonic() < due_s:
-                    continue
-                last, due_s = condition, time.monotonic() + self._interval_s
+            if condition == last and time.monotonic() < due_s:
+                continue
+            last, due_s = condition, time.monotonic() + self._interval_s
+            try:
                 self._maintain()
                 self._sink.retain("health", self._body(), qos=0)
             except Exception:  # a failure of the report must not end the daemon

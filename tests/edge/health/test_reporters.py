@@ -97,6 +97,15 @@ def test_health_is_published_when_the_condition_changes(monkeypatch: pytest.Monk
     assert [body["camera"] for _, body, _ in sink.retained] == ["ok", "stalled", "ok"]
 
 
+def test_reports_continue_if_the_condition_cannot_be_read() -> None:
+    def condition() -> object:
+        raise OSError("odd")
+
+    sink = RecordingSink()
+    with HealthReporter(sink, dict, 0.02, condition=condition):
+        assert sink.two.wait(10.0)
+
+
 def test_failed_report_is_not_the_last(caplog: pytest.LogCaptureFixture) -> None:
     sink = RecordingSink()
     bodies = iter([{"n": 1}, None, {"n": 2}])
