@@ -13,6 +13,8 @@ from dataclasses import dataclass
 
 from markupsafe import Markup, escape
 
+from edge.config.title import DIRECTION_CONTROLS
+
 WIDTH, HEIGHT = 540, 216
 LEFT, RIGHT, TOP, BOTTOM = 58, 8, 12, 34
 #: Maximum number of labels below the columns.
@@ -23,6 +25,10 @@ HALF_TICK = 36
 MAX_NAME_WIDTH = 46.0
 #: In a bar chart: the height of a name and its bar, that of the bar, and the room for its value.
 BAR_STEP, BAR_HEIGHT, VALUE_WIDTH = 44, 17, 100
+#: Joins an emoji to the next one; and what, like accents, cannot stand without the letter before
+#: it: joiners and skin tones.
+JOINER = "\u200d"
+ATTACHED = frozenset(f"{JOINER}\u200c\U0001f3fb\U0001f3fc\U0001f3fd\U0001f3fe\U0001f3ff")
 #: The radius of a point that no line joins to another one.
 POINT_RADIUS = 2.5
 #: A line is interrupted between two points whose distance in time is larger than both this time and
@@ -112,11 +118,26 @@ def _part(kind: str, x: float, y: float, width: float, height: float) -> str:
 
 def _letter_width(letter: str) -> float:
     """Return roughly how wide a letter is, in widths of a small Latin letter."""
-    if unicodedata.category(letter) == "Cf":  # invisible, such as a mark of the direction
+    if unicodedata.category(letter) in ("Cf", "Mn", "Me"):  # invisible, or above or below another
         return 0.0
     if unicodedata.east_asian_width(letter) in "WF":
         return 2.0
     return 1.5 if letter.isupper() or letter in "mw@%" else 1.0
+
+
+def _split(name: str) -> list[str]:
+    """Return the parts of `name` between which it may be cut.
+
+    A letter stays with its accents, and an emoji with its skin tone and what is joined to it.
+    """
+    parts: list[str] = []
+    for letter in name:
+        is_attached = unicodedata.category(letter) in ("Mn", "Mc", "Me") or letter in ATTACHED
+        if parts and (is_attached or parts[-1].endswith(JOINER)):
+            parts[-1] += letter
+        else:
+            parts.append(letter)
+    return parts
 
 
 def _shorten(name: str) -> str:
@@ -124,16 +145,17 @@ def _shorten(name: str) -> str:
 
     The middle is left out: the identifier is at the end, and often also what tells doors apart.
     """
-    widths = list(map(_letter_width, name))
+    parts = _split(name)
+    widths = [sum(map(_letter_width, part)) for part in parts]
     if sum(widths) <= MAX_NAME_WIDTH:
         return name
     # The ellipsis is as wide as a capital.
     room = (MAX_NAME_WIDTH - 1.5) / 2
     first = sum(total <= room for total in itertools.accumulate(widths))
-    last = sum(total <= room for total in itertools.accumulate(reversed(widths)))
+    last = len(parts) - sum(total <= room for total in itertools.accumulate(reversed(widths)))
     # Marks of the direction come in pairs: without the second one, the rest would be isolated, too.
-    marks = "".join(filter(lambda letter: not _letter_width(letter), name[first:-last]))
-    return f"{name[:first]}…{marks}{name[-last:]}"
+    marks = filter(DIRECTION_CONTROLS.__contains__, "".join(parts[first:last]))
+    return "".join([*parts[:first], "…", *marks, *parts[last:]])
 
 
 def bar_chart(title: str, bars: Sequence[Column], kinds: Mapping[str, str]) -> Markup:
@@ -278,7 +300,7 @@ def _format_number(value: float) -> str:
 
 def short_number(value: float) -> str:
     """Return a number as text of few letters, such as 950, 1.2k, 12k, 3M."""
-    for unit, text in ((1e6, "M"), (1e3, "k")):
+    for unit, text in ((1e12, "T"), (1e9, "G"), (1e6, "M"), (1e3, "k")):
         scaled = value / unit
         if abs(scaled) >= 0.9995:
             return f"{scaled:.{int(abs(scaled) < 9.95)}f}".removesuffix(".0") + text

@@ -73,6 +73,10 @@ def test_bar_chart_describes_its_values() -> None:
     ]
 
 
+ACCENTED = "e\u0301"
+FAMILY, THUMB = "\U0001f468\u200d\U0001f469\u200d\U0001f467", "\U0001f44d\U0001f3fd"
+
+
 @pytest.mark.parametrize(
     ("name", "shown"),
     [
@@ -81,6 +85,18 @@ def test_bar_chart_describes_its_values() -> None:
         ("a" * 64, f"{'a' * 22}…{'a' * 22}"),
         (display_name("door12", "w" * 64), f"\u2068{'w' * 14}…{'w' * 8}\u2069 (door12)"),
         (display_name("d" * 32, "w" * 64), f"\u2068{'w' * 14}…\u2069{'d' * 21})"),
+        # Accents have no width, and stay with their letters.
+        (ACCENTED * 46, ACCENTED * 46),
+        (ACCENTED * 47, f"{ACCENTED * 22}…{ACCENTED * 22}"),
+        (
+            display_name("door12", ACCENTED * 32 + "a" * 20),
+            f"\u2068{ACCENTED * 22}…{'a' * 13}\u2069 (door12)",
+        ),
+        # An emoji is not divided, and its joiners do not stay behind.
+        (FAMILY * 12, f"{FAMILY * 3}…{FAMILY * 3}"),
+        (THUMB * 16, f"{THUMB * 5}…{THUMB * 5}"),
+        (f"\u2068{'a' * 60}\u200d\u2069{'b' * 30}", f"\u2068{'a' * 22}…\u2069{'b' * 22}"),
+        ("x" * 60 + "\u200d", f"{'x' * 22}…{'x' * 22}\u200d"),
     ],
 )
 def test_long_name_keeps_its_end(name: str, shown: str) -> None:
@@ -107,7 +123,8 @@ def test_only_limits_near_the_line_are_drawn() -> None:
 @pytest.mark.parametrize(
     ("value", "text"),
     [(0.0, "0"), (0.25, "0.25"), (999.0, "999"), (1000.0, "1k"), (1240.0, "1.2k"), (9960.0, "10k"),
-     (12_345.0, "12k"), (999_600.0, "1M"), (2.5e6, "2.5M"), (-1500.0, "-1.5k")],
+     (12_345.0, "12k"), (999_600.0, "1M"), (2.5e6, "2.5M"), (1e9, "1G"), (5e11, "500G"),
+     (1e12, "1T"), (-1500.0, "-1.5k")],
 )  # fmt: skip
 def test_short_number_has_few_letters(value: float, text: str) -> None:
     assert short_number(value) == text
