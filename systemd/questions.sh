@@ -57,13 +57,16 @@ TEXT
             case $answer in
             [Yy] | [Yy]es | YES)
                 export MASK_PATROL_SETUP_DASHBOARD=network
-                ask_for_dashboard_login
                 break
                 ;;
             [Nn] | [Nn]o | NO) break ;;
             esac
         done
         ;;
+    esac
+    # --screen without a link shows the dashboard of this device.
+    case "$given${MASK_PATROL_SETUP_DASHBOARD:+ --dashboard }" in
+    *' --dashboard '* | *' --screen -'* | *' --screen ') ask_for_dashboard_login ;;
     esac
     export MASK_PATROL_SETUP_ASKED=yes
 }

@@ -990,6 +990,21 @@ def test_first_installation_asks_on_a_terminal(root: Root) -> None:
     assert load_settings(root.config).title == ""  # the host name needs no title
 
 
+@pytest.mark.parametrize("options", [("--dashboard", "network"), ("--dashboard",), ("--screen",)])
+def test_dashboard_of_an_option_is_asked_for_its_account(
+    root: Root, options: tuple[str, ...]
+) -> None:
+    root.reply("packages")
+    wanted = {"Dashboard (yes or no) [yes]": "no"} if options == ("--screen",) else {}
+    answers = {
+        "Broker [here]": "broker.lan", "User name": "door1", "Password": "s3cret", "Name [": "",
+        **wanted, "User name of the dashboard: ": "de sk", "Password: ": """t' 0"p\\n""",
+    }  # fmt: skip
+    root.install_at_terminal(answers, "--camera", "/dev/video7", *options)
+    files = [root.folder / f"etc/mask-patrol-dashboard/mqtt-{n}" for n in ("username", "password")]
+    assert [path.read_text() for path in files] == ["de sk\n", """t' 0"p\\n\n"""]
+
+
 def test_broker_needs_the_network_or_local_packages(root: Root) -> None:
     broker_root(root)
     output = install_broker(root, "--offline", code=1)
