@@ -91,27 +91,27 @@ def write_first_settings(
     if wanted.screen:
         values["door_screen"] = {"address": wanted.screen}
     _write(configuration, values)
-    secrets = {CREDENTIAL_USERNAME: wanted.username, CREDENTIAL_PASSWORD: wanted.password}
     if has_secret:
-        secrets[CREDENTIAL_SOURCE] = camera
+        write_file(credentials / CREDENTIAL_SOURCE, f"{camera}\n", 0o600)
     elif camera:  # the address there would replace the one in the configuration
         (credentials / CREDENTIAL_SOURCE).unlink(missing_ok=True)
-    _write_secrets(credentials, secrets)
+    _write_account(credentials, wanted.username, wanted.password)
     if wanted.dashboard_username:
         if dashboard_credentials.is_symlink():  # of an earlier installation: the daemon's account
             dashboard_credentials.unlink()
         dashboard_credentials.mkdir(0o700, exist_ok=True)
-        account = {
-            CREDENTIAL_USERNAME: wanted.dashboard_username,
-            CREDENTIAL_PASSWORD: wanted.dashboard_password,
-        }
-        _write_secrets(dashboard_credentials, account)
+    _write_account(dashboard_credentials, wanted.dashboard_username, wanted.dashboard_password)
 
 
-def _write_secrets(folder: Path, secrets: Mapping[str, str]) -> None:
-    for name, text in secrets.items():
-        if text:
-            write_file(folder / name, f"{text}\n", 0o600)
+def _write_account(folder: Path, username: str, password: str) -> None:
+    """Write an account at the broker into `folder`; without a user name, nothing is changed."""
+    if not username:
+        return
+    write_file(folder / CREDENTIAL_USERNAME, f"{username}\n", 0o600)
+    if password:
+        write_file(folder / CREDENTIAL_PASSWORD, f"{password}\n", 0o600)
+    else:  # that of another account may be there, from an installation that failed
+        (folder / CREDENTIAL_PASSWORD).unlink(missing_ok=True)
 
 
 def usable_camera(text: str) -> str:

@@ -73,6 +73,17 @@ def test_dashboard_gets_an_account_of_its_own(config: Path, was_linked: bool) ->
     assert "t0p" not in config.read_text()
 
 
+def test_account_without_a_password_gets_none_of_another_account(config: Path) -> None:
+    account = {"username": "door1", "dashboard_username": "desk"}
+    passwords = {"password": "s3cret", "dashboard_password": "t0p"}
+    write(config, **account, **passwords)
+    assert write(config, **account) == {"mqtt-username": "door1\n"}
+    assert [path.name for path in config.with_name("desk").iterdir()] == ["mqtt-username"]
+    # A password alone would keep the daemon from starting.
+    config.with_name("credentials").joinpath("mqtt-username").unlink()
+    assert write(config, **passwords) == {}
+
+
 def test_link_of_a_screen_is_written(config: Path) -> None:
     link = "https://desk/door/door1?token=abc"
     assert write(config, screen=link) == {}
