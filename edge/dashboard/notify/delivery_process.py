@@ -36,7 +36,7 @@ from edge.dashboard.notify.delivery_protocol import (
 )
 from edge.dashboard.notify.notification_queue import NotificationQueue
 from edge.dashboard.notify.push_subscriptions import PushSubscriptions
-from edge.dashboard.notify.reason_collector import CollectedRule, ReasonCollector
+from edge.dashboard.notify.reason_collector import HOLD_FAULTS_S, CollectedRule, ReasonCollector
 from edge.dashboard.notify.receivers import AllReceivers, ConfiguredReceivers
 from edge.dashboard.notify.vapid_key import load_vapid_key
 
@@ -69,7 +69,7 @@ def main(source: TextIO = sys.stdin, answer: TextIO = sys.stdout) -> int:
     )
     delivery = Delivery(
         queue,
-        ReasonCollector(engine),
+        ReasonCollector(engine, hold_faults_s=HOLD_FAULTS_S),
         [_collected(rule) for rule in configuration.rules],
         receivers,
     )

@@ -21,6 +21,10 @@ from edge.dashboard.notify.rule_matching import is_within
 QUEUE_LOCK = int.from_bytes(b"maskqueu", "big")
 #: How many reasons one transaction takes; new events wait until it ends.
 MAX_TAKEN = 500
+#: How long a dashboard that has just started keeps the faults that it finds in the queue. They may
+#: have ended while it did not run, which it learns when the devices, which may start at the same
+#: time, have connected to the broker.
+HOLD_FAULTS_S = 120.0
 
 
 @dataclass(frozen=True)
@@ -38,11 +42,23 @@ class CollectedRule:
 class ReasonCollector:
     """Collects reasons; methods raise sqlalchemy.exc.SQLAlchemyError."""
 
-    def __init__(self, engine: sa.Engine, clock: Callable[[], float] = time.time) -> None:
-        """Use the tables of an open database; `clock` gives seconds since the epoch."""
+    def __init__(
+        self,
+        engine: sa.Engine,
+        clock: Callable[[], float] = time.time,
+        ticks: Callable[[], float] = time.monotonic,
+        hold_faults_s: float = 0.0,
+    ) -> None:
+        """Use the tables of an open database.
+
+        `clock` gives seconds since the epoch, `ticks` those of a monotonic clock. For
+        `hold_faults_s`, the faults that are in the queue already are not collected.
+        """
         self._engine = engine
-        self._clock = clock
+        self._clock, self._ticks = clock, ticks
         self._now_s = database_time_s(engine)
+        self._held_until_s = ticks() + hold_faults_s
+        self._last_held: int | None = None
 
     def collect(self, rule: CollectedRule, targets: Sequence[str]) -> bool:
         """Replace due reasons of a rule by notifications for each of its targets.
@@ -85,8 +101,17 @@ class ReasonCollector:
         if rule.digest_s:
             of_rule = (*of_rule, notifications.c.topic != "alert")
         if not is_within(rule.hours, self._clock()):
-            of_rule = (*of_rule, notifications.c.topic == "alert")
+            return (*of_rule, notifications.c.topic == "alert")
+        if self._ticks() < self._held_until_s:
+            is_new = notifications.c.number > self._number_of_last_held()
+            return (*of_rule, sa.or_(notifications.c.topic == "alert", is_new))
         return of_rule
+
+    def _number_of_last_held(self) -> int:
+        if self._last_held is None:
+            with self._engine.connect() as db:
+                self._last_held = db.scalar(sa.select(sa.func.max(notifications.c.number))) or 0
+        return self._last_held
 
     def _due_in_digest(self, rule: CollectedRule) -> tuple[sa.ColumnElement[bool], ...]:
         """Conditions for alerts that have waited for the whole period of the digest."""

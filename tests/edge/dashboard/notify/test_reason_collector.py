@@ -11,7 +11,8 @@ import sqlalchemy as sa
 from edge.config.hours import Hours
 from edge.dashboard.notify.message_text import render
 from edge.dashboard.notify.notification_queue import NotificationQueue
-from edge.dashboard.notify.reason_collector import CollectedRule, ReasonCollector
+from edge.dashboard.notify.reason_collector import HOLD_FAULTS_S, CollectedRule, ReasonCollector
+from tests.support.clock import Clock
 
 
 @pytest.fixture
@@ -130,6 +131,30 @@ def test_fault_waits_for_the_hours_of_its_rule(
     assert (row.key, row.state) == ("device_offline:1", "queued")
     # The age limit begins only now: the message is not given up because of the night.
     assert row.expires_s - time.time() == pytest.approx(600.0, abs=60.0)
+
+
+def test_fault_of_before_the_start_is_held_until_it_is_known_to_last(
+    engine: sa.Engine, add: Callable[..., None], rows: Callable[[], Any]
+) -> None:
+    add([1, 2], topic="device_offline")
+    add([3])
+    ticks = Clock(50.0)
+    collector = ReasonCollector(engine, ticks=ticks, hold_faults_s=HOLD_FAULTS_S)
+    rule = CollectedRule("guard")
+
+    def queued() -> list[str]:
+        collector.collect(rule, ["1"])
+        return [row.key for row in rows() if row.state == "queued"]
+
+    assert queued() == ["alert:3"]
+    add([4], topic="device_offline")  # begins now
+    assert queued() == ["alert:3", "device_offline:4"]
+    with engine.begin() as db:  # one device connects
+        NotificationQueue(engine).withdraw(db, ["guard"], ["device_offline:2"])
+    ticks.advance(HOLD_FAULTS_S - 1.0)
+    assert queued() == ["alert:3", "device_offline:4"]
+    ticks.advance(1.0)
+    assert queued() == ["alert:3", "device_offline:4", "device_offline:1"]
 
 
 def test_many_reasons_are_taken_in_parts(
