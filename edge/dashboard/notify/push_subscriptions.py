@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from typing import Annotated, Any
 from urllib.parse import urlsplit
@@ -16,6 +17,8 @@ from edge.dashboard.notify.base64url import from_base64url
 #: When there are more, the oldest is removed.
 MAX_SUBSCRIPTIONS = 200
 MAX_ENDPOINT_LENGTH = 1000
+#: The last part of an IPv4 address, which may be hexadecimal, but not of the name of a machine.
+NUMBER = re.compile(r"[0-9]+|0x[0-9a-f]*")
 #: The lengths of a browser's public key and of its secret (RFC 8291), in bytes.
 KEY_BYTES, AUTH_BYTES = 65, 16
 
@@ -37,7 +40,7 @@ class BrowserSubscription(msgspec.Struct, frozen=True):
         """Raise ValueError if the address of the push service or a key cannot be right."""
         parts = urlsplit(self.endpoint)
         host = (parts.hostname or "").rstrip(".")
-        is_name = "." in host and ":" not in host and not host.rpartition(".")[2].isdigit()
+        is_name = "." in host and ":" not in host and not NUMBER.fullmatch(host.rpartition(".")[2])
         if parts.scheme != "https" or not is_name or "@" in parts.netloc:
             raise ValueError("the address of the push service must begin with https://")
         if not (self.endpoint.isascii() and self.endpoint.isprintable()):

@@ -113,6 +113,8 @@ def test_key_is_private_and_kept(tmp_path: Path) -> None:
         {"endpoint": "https://[::1]/1"},
         {"endpoint": "https://localhost./1"},
         {"endpoint": "https://127.0.0.1./1"},
+        {"endpoint": "https://127.0.0.0x1/1"},
+        {"endpoint": "https://0x7F.0.0.0X1/1"},
         {"endpoint": "https://localhost/1"},
         {"endpoint": "https://user@push.example.org/1"},
         {"endpoint": "https://push.example.org/" + "x" * 1000},
