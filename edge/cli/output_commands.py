@@ -6,13 +6,18 @@ import argparse
 import signal
 import sys
 from collections.abc import Callable
+from types import FrameType
+from typing import NoReturn
 
 from edge.cli.command_parser import Commands, add_command
 from edge.common.errors import UsageError, UserError
+from edge.common.signals import signal_handlers
 from edge.config.settings import load_settings
 
 #: How long the invented alert of `outputs test` lasts, in seconds.
 TEST_S = 3.0
+#: The signals that end `outputs test`.
+ENDING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 def add_outputs(commands: Commands, add_common: Callable[[argparse.ArgumentParser], None]) -> None:
@@ -65,11 +70,17 @@ def _test(options: argparse.Namespace) -> int:
     if output is None:
         names = ", ".join(each.name for each in outputs) or "none"
         raise UsageError(f"there is no output {options.name}; the settings have: {names}")
-    # As Ctrl-C: the pin is switched off, and the program is ended.
-    for number in (signal.SIGTERM, signal.SIGHUP):
-        signal.signal(number, signal.default_int_handler)
-    sys.stdout.write(f"{try_out(output, TEST_S)}\n")
+    # The pin is switched off, and the program is ended.
+    with signal_handlers(dict.fromkeys(ENDING, _interrupt_once)):
+        sys.stdout.write(f"{try_out(output, TEST_S)}\n")
     return 0
+
+
+def _interrupt_once(_number: int, _frame: FrameType | None) -> NoReturn:
+    """Handle a signal as Ctrl-C, and ignore the next ones: a closed terminal sends several."""
+    for number in ENDING:
+        signal.signal(number, signal.SIG_IGN)
+    raise KeyboardInterrupt
 
 
 def _setup(_options: argparse.Namespace) -> int:
