@@ -21,8 +21,11 @@ LEFT, RIGHT, TOP, BOTTOM = 58, 8, 12, 34
 MAX_TICKS = 5
 #: Half the width of a label on a phone, where the text is largest in relation to the chart.
 HALF_TICK = 36
-#: Names that are wider than this many Latin letters are shortened.
-MAX_NAME_WIDTH = 46.0
+#: Names that are wider than this many small Latin letters are shortened. So many have room on a
+#: phone, also in DejaVu Sans, which is wider than most fonts.
+MAX_NAME_WIDTH = 41.0
+#: Numbers from here on are shortened beside a bar.
+MAX_BAR_VALUE = 1e6
 #: In a bar chart: the height of a name and its bar, that of the bar, and the room for its value.
 BAR_STEP, BAR_HEIGHT, VALUE_WIDTH = 44, 17, 100
 #: Joins an emoji to the next one; and what, like accents, cannot stand without the letter before
@@ -175,9 +178,9 @@ def bar_chart(title: str, bars: Sequence[Column], kinds: Mapping[str, str]) -> M
             if value := bar.parts.get(kind, 0.0):
                 body.append(_part(kind, x, y + 6, max(1.0, value * scale), BAR_HEIGHT))
                 x += value * scale
+        format_value = _format_number if bar.total < MAX_BAR_VALUE else short_number
         body.append(
-            f'<text class="value" x="{x + 6:.1f}" y="{y + 20}">{_format_number(bar.total)}</text>'
-            "</g>"
+            f'<text class="value" x="{x + 6:.1f}" y="{y + 20}">{format_value(bar.total)}</text></g>'
         )
     description = f"{title}: {'; '.join(bar.describe(kinds) for bar in bars)}"
     return _svg(description, "".join(body), max(1, len(bars)) * BAR_STEP)

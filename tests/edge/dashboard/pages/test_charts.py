@@ -80,29 +80,37 @@ FAMILY, THUMB = "\U0001f468\u200d\U0001f469\u200d\U0001f467", "\U0001f44d\U0001f
 @pytest.mark.parametrize(
     ("name", "shown"),
     [
-        ("入" * 23, "入" * 23),
-        ("入" * 24, f"{'入' * 11}…{'入' * 11}"),
-        ("a" * 64, f"{'a' * 22}…{'a' * 22}"),
-        (display_name("door12", "w" * 64), f"\u2068{'w' * 14}…{'w' * 8}\u2069 (door12)"),
-        (display_name("d" * 32, "w" * 64), f"\u2068{'w' * 14}…\u2069{'d' * 21})"),
+        ("入" * 20, "入" * 20),
+        ("入" * 21, f"{'入' * 9}…{'入' * 9}"),
+        ("a" * 64, f"{'a' * 19}…{'a' * 19}"),
+        (display_name("door12", "w" * 64), f"\u2068{'w' * 13}…{'w' * 7}\u2069 (door12)"),
+        (display_name("d" * 32, "w" * 64), f"\u2068{'w' * 13}…\u2069{'d' * 18})"),
         # Accents have no width, and stay with their letters.
-        (ACCENTED * 46, ACCENTED * 46),
-        (ACCENTED * 47, f"{ACCENTED * 22}…{ACCENTED * 22}"),
+        (ACCENTED * 41, ACCENTED * 41),
+        (ACCENTED * 42, f"{ACCENTED * 19}…{ACCENTED * 19}"),
         (
             display_name("door12", ACCENTED * 32 + "a" * 20),
-            f"\u2068{ACCENTED * 22}…{'a' * 13}\u2069 (door12)",
+            f"\u2068{ACCENTED * 19}…{'a' * 10}\u2069 (door12)",
         ),
         # An emoji is not divided, and its joiners do not stay behind.
         (FAMILY * 12, f"{FAMILY * 3}…{FAMILY * 3}"),
-        (THUMB * 16, f"{THUMB * 5}…{THUMB * 5}"),
-        (f"\u2068{'a' * 60}\u200d\u2069{'b' * 30}", f"\u2068{'a' * 22}…\u2069{'b' * 22}"),
-        ("x" * 60 + "\u200d", f"{'x' * 22}…{'x' * 22}\u200d"),
+        (THUMB * 16, f"{THUMB * 4}…{THUMB * 4}"),
+        (f"\u2068{'a' * 60}\u200d\u2069{'b' * 30}", f"\u2068{'a' * 19}…\u2069{'b' * 19}"),
+        ("x" * 60 + "\u200d", f"{'x' * 19}…{'x' * 19}\u200d"),
     ],
 )
 def test_long_name_keeps_its_end(name: str, shown: str) -> None:
     chart = bar_chart("By device", [Column(name, "", {"no_mask": 1})], NO_MASK)
     texts = [text.text for text in ElementTree.fromstring(str(chart)).iter("text")]
     assert texts == [shown, "1"]
+
+
+def test_large_number_has_room_beside_its_bar() -> None:
+    bars = [Column("a", "", {"no_mask": 999_999}), Column("b", "", {"no_mask": 1_234_567})]
+    chart = str(bar_chart("By device", bars, NO_MASK))
+    texts = [text.text for text in ElementTree.fromstring(chart).iter("text")]
+    assert texts == ["a", "999,999", "b", "1.2M"]
+    assert "1,234,567 no mask" in chart
 
 
 def test_line_chart_describes_its_values() -> None:
