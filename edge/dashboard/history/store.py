@@ -24,6 +24,7 @@ from edge.dashboard.history.tables import (
     figures,
     gaps,
     hourly,
+    notifications,
     problems,
     totals,
 )
@@ -169,7 +170,10 @@ class HistoryStore:
                 )
 
     def retire_devices(self, names: Sequence[str], now_s: float) -> None:
-        """Take devices off the list until `restore_devices`, and delete all but their alerts."""
+        """Take devices off the list until `restore_devices`, and delete all but their alerts.
+
+        Messages about their faults that are not due yet are not sent.
+        """
         insert = upsert(self._engine, devices)
         # The gaps are deleted. `first_seq` is set to the highest sequence number so far, so that
         # lower numbers that still arrive are ignored (see SequenceGaps).
@@ -182,6 +186,12 @@ class HistoryStore:
             for table in (gaps, figures, problems, device_faults):
                 for part in chunks(names):
                     db.execute(sa.delete(table).where(table.c.device.in_(part)))
+        # Not in the same transaction: FaultWatch locks the faults before the notifications.
+        waiting = (notifications.c.state == "waiting", notifications.c.topic != "alert")
+        with self._engine.begin() as db:
+            for part in chunks(names):
+                of_devices = notifications.c.device.in_(part)
+                db.execute(sa.delete(notifications).where(*waiting, of_devices))
 
     def restore_devices(self, names: Sequence[str], now_s: float) -> None:
         """List retired devices again, as the newest ones."""
