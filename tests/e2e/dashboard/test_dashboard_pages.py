@@ -356,6 +356,25 @@ def test_columns_differ_by_a_hatch(page: Any, dashboard: Dashboard, device: Devi
     assert page.evaluate(marks) == [ink, "hatched"] * 2
 
 
+def test_long_list_of_problems_stretches_no_chart(page: Any, dashboard: Dashboard) -> None:
+    engine = open_database(f"sqlite:///{dashboard.state}/dashboard.sqlite3")
+    store, now_s = HistoryStore(engine), time.time()
+    figures = {"fps": 9.0, "frame_ms": 50.0, "temperature_c": 60.0, "memory_mb": 200.0}
+    store.update_last_seen({"door9": now_s})
+    store.add_figures([{"device": "door9", "at_s": now_s - 600.0, "outbox_depth": 0, **figures}])
+    store.add_problems([{"device": "door9", "at_s": now_s, "text": "hot"} for _ in range(50)])
+    engine.dispose()
+    assert dashboard.stop() == 0
+    dashboard.start().wait_connected()
+    page.set_viewport_size({"width": 1280, "height": 900})
+    page.goto(f"{dashboard.address}/health/door9")
+    heights = page.evaluate(
+        "[...document.querySelectorAll('.charts > section')].map((card) => card.clientHeight)"
+    )
+    assert len(heights) == 6
+    assert max(heights[:5]) < 400 < heights[5]
+
+
 def test_titles_are_shown_as_text_beside_the_names(
     page: Any, mosquitto: Mosquitto, dashboard: Dashboard, device: Device
 ) -> None:
