@@ -165,11 +165,14 @@ class DeviceState:
     def _record_report(self, message: Message, body: Health, ticks_s: float) -> None:
         if message.retained:
             return
-        # A change of the camera is reported at once, which says nothing of the usual interval.
-        is_early = self.health is not None and self.health.camera != body.camera
-        if self.reported_ticks_s is not None and not is_early:
+        if self.reported_ticks_s is not None:
             since_s = ticks_s - self.reported_ticks_s
-            self._intervals_s.append(min(3600.0, max(1.0, since_s)))
+            # A change of the camera and a start are reported at once, which says nothing of the
+            # usual interval.
+            is_change = self.health is not None and self.health.camera != body.camera
+            is_start = body.uptime_s is not None and body.uptime_s < since_s
+            if not is_change and not is_start:
+                self._intervals_s.append(min(3600.0, max(1.0, since_s)))
         self.reported_s, self.reported_ticks_s = message.received_s, ticks_s
 
 

@@ -86,6 +86,19 @@ def test_report_of_a_changed_camera_does_not_shorten_the_interval(device: Device
     assert device.condition(at_s + 2000.0)[0] == "stalled"
 
 
+def test_restarts_do_not_shorten_the_interval(device: DeviceState) -> None:
+    apply(device, "online")
+    at_s = START_S
+    for _ in range(5):  # each start is reported after a second
+        at_s += 20.0
+        apply(device, Health(camera="ok", uptime_s=1.0), at_s)
+    for number in (1, 2):
+        at_s += 600.0
+        apply(device, Health(camera="ok", uptime_s=600.0 * number + 1.0), at_s)
+    assert device.condition(at_s + 1500.0)[0] == "online"
+    assert device.condition(at_s + 2000.0)[0] == "stalled"
+
+
 def test_one_long_silence_does_not_hide_the_next(device: DeviceState) -> None:
     apply(device, "online")
     for at_s in (0.0, 30.0, 60.0, 3660.0):
