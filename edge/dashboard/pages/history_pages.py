@@ -15,7 +15,7 @@ from urllib.parse import urlencode
 
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
-from starlette.responses import Response, StreamingResponse
+from starlette.responses import RedirectResponse, Response, StreamingResponse
 from starlette.routing import Route
 
 from edge.common.clock import iso_utc
@@ -102,9 +102,11 @@ async def history(request: Request) -> Response:
 
 
 async def export(request: Request) -> Response:
-    """Return all alerts that match the filters as CSV."""
+    """Return all alerts that match the filters as CSV; the page, which says so, without a date."""
     context, zone = page_context(request), display_times.request_zone(request)
     query = _parse_request(request, zone, time.time())
+    if _is_date_missing(request, query):
+        return RedirectResponse(f"/history?{request.url.query}", 303)
     return StreamingResponse(
         _csv_parts(context.history, query.filter),
         media_type="text/csv; charset=utf-8",

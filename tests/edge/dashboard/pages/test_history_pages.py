@@ -176,6 +176,9 @@ def test_page_says_that_a_date_is_missing(app: ASGIApp, query: str) -> None:
     notice = "enter at least one date. The page shows: Last 7 days."
     assert notice in call_app(app, "GET", "/history", query=query).text
     assert notice not in call_app(app, "GET", "/history", query=f"{query}&from=2026-03-01").text
+    # A file could not say that it has other days than those that were wanted.
+    export = call_app(app, "GET", "/history.csv", query=query)
+    assert (export.status, export.headers["location"]) == (303, f"/history?{query}")
 
 
 def test_running_alert_is_ongoing_on_page(app: ASGIApp, context: PageContext) -> None:
