@@ -12,7 +12,7 @@ let editNote;
   const UNDO_MS = 10000;
   const element = (id) => document.getElementById(id);
   const bar = element("undo"), notice = element("acknowledge-error");
-  let hideTimer = 0, last = null;
+  let hideTimer = 0, last = null, questions = 0;
 
   /** The name in this browser; without storage, the name is kept until the page is closed. */
   let name = "";
@@ -31,13 +31,19 @@ let editNote;
 
   /** Show a dialog with one field that has `value` at first; return its text, or null if it was cancelled. */
   function ask(id, value) {
-    const dialog = element(id), field = dialog.querySelector("input");
+    const dialog = element(id), field = dialog.querySelector("input"), own = ++questions;
     field.value = value;
     dialog.returnValue = "";
     dialog.showModal();
     field.select();
     return new Promise((done) => {
-      dialog.addEventListener("close", () => done(dialog.returnValue === "ok" ? field.value : null), { once: true });
+      function closed() {
+        // The event comes some time after the dialog was closed: it may be open again, for another question.
+        if (own === questions && dialog.open) return;
+        dialog.removeEventListener("close", closed);
+        done(own === questions && dialog.returnValue === "ok" ? field.value : null);
+      }
+      dialog.addEventListener("close", closed);
     });
   }
 

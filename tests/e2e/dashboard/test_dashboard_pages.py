@@ -332,6 +332,25 @@ def test_every_page_has_the_times_of_the_browser(
     assert dashboard.stop() == 0
 
 
+def test_name_is_taken_if_the_dialog_is_opened_again_at_once(
+    page: Any, dashboard: Dashboard, device: Device
+) -> None:
+    device.start_alert()
+    page.goto(dashboard.address)
+    page.click("button.acknowledge")
+    page.wait_for_selector("#name-dialog[open]")
+    # The event of the first closing comes when the dialog is open for the second time.
+    page.evaluate(
+        """() => {
+          document.getElementById("name-dialog").close();
+          document.querySelector("button.acknowledge").click();
+        }"""
+    )
+    page.fill("#name", "Anna")
+    page.keyboard.press("Enter")
+    page.wait_for_selector("#alerts li.acknowledged .when:has-text('Anna')")
+
+
 def test_columns_differ_by_a_hatch(page: Any, dashboard: Dashboard, device: Device) -> None:
     device.start_alert()
     device.start_alert(label="incorrect_mask")
