@@ -409,12 +409,13 @@ make_release() {
     release=$PREFIX/$(cat "$bundle/VERSION")
     if [ -e "$release/.complete" ]; then return 0; fi
     mkdir -p "$PREFIX"
+    # An installation that was interrupted has left a part of the release, which needs space.
+    rm -rf "$release"
     free_mb=$(df --output=avail -m "$PREFIX" | tail -n 1 | tr -d ' ')
     [ "$free_mb" -ge "$NEEDED_MB" ] ||
         die "$PREFIX has $free_mb MB free, and a release needs $NEEDED_MB MB: free some space"
     say "Installing $(cat "$bundle/VERSION") into $release (a minute or two on a Pi) …"
     change
-    rm -rf "$release"
     # --without-pip: pip would come from python3-venv, which may not be installed. The pip of the
     # bundle is used instead.
     "$PYTHON" -m venv --without-pip --system-site-packages "$release"

@@ -162,6 +162,10 @@ class Root:
         path.write_text(text)
         path.chmod(0o755)
 
+    def program(self, name: str, text: str) -> None:
+        """Replace a program that install.sh runs."""
+        self._program(self.folder / "bin" / name, text)
+
     def set_version(self, version: str) -> None:
         """Give the bundle this version."""
         from bundle.build import SUMS, VERSION, checksums
@@ -1003,6 +1007,21 @@ def test_dashboard_of_an_option_is_asked_for_its_account(
     root.install_at_terminal(answers, "--camera", "/dev/video7", *options)
     files = [root.folder / f"etc/mask-patrol-dashboard/mqtt-{n}" for n in ("username", "password")]
     assert [path.read_text() for path in files] == ["de sk\n", """t' 0"p\\n\n"""]
+
+
+def test_part_of_a_release_needs_no_space(root: Root) -> None:
+    """A power cut must not fill a card so much that the installation never succeeds."""
+    part = root.folder / "opt/mask-patrol/1/pyvenv.cfg"
+    part.parent.mkdir(parents=True)
+    part.write_text("")
+    root.program("df", f'#!/bin/sh\nif [ -e "{part}" ]; then echo 499; else echo 500; fi\n')
+    config = str(root.write_config())
+    root.install("--config", config)
+    assert (part.parent / ".complete").exists()
+    root.program("df", "#!/bin/sh\necho 499\n")
+    root.set_version("2")
+    output = root.install("--config", config, code=1)
+    assert "has 499 MB free, and a release needs 500 MB: free some space" in output
 
 
 def test_broker_needs_the_network_or_local_packages(root: Root) -> None:
