@@ -38,7 +38,7 @@ MASKED = (
 )  # fmt: skip
 
 
-def base_disk(release: Release, root_mebi: int = 1400) -> Path:
+def base_disk(release: Release, root_mebi: int = 1600) -> Path:
     """Return a disk of `release` with the agent. It is made once and shared: copy it before use."""
     code = "".join(
         Path(__file__).with_name(name).read_text() for name in ("disk.py", "agent.py", "kernel.py")
